@@ -1,0 +1,126 @@
+"""YAML → plain data that remembers where each field stands. Pure except for reading the file.
+
+Duplicate keys, aliases to nothing and tabs are errors with their line. Dates stay dates.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.errors import DefinitionError, Problem
+from orchestrator.model.topology import InventoryProblems
+
+FieldPath = tuple[str | int, ...]
+
+
+@dataclass
+class Document:
+    """Plain data with the `file:line` of every field."""
+
+    data: dict[str, Any]
+    lines: dict[FieldPath, str] = field(default_factory=dict)
+
+    def where(self, path: FieldPath) -> str:
+        """`file:line` of a field, or of the nearest field above it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, "")
+
+    def located(self, problem: Problem) -> Problem:
+        return Problem(problem.path, problem.message, self.where(problem.path))
+
+    def merge(self, other: "Document", under: FieldPath = ()) -> None:
+        """Take over another document's fields; lists of the same name are joined, `other` first."""
+        target = self.data
+        for part in under:
+            target = target.setdefault(cast(str, part), {})
+        for key, value in other.data.items():
+            path = (*under, key)
+            if isinstance(value, list) and isinstance(target.get(key), list):
+                self._shift(path, len(value))
+                target[key] = [*value, *target[key]]
+            else:
+                target[key] = value
+        self.lines.update({(*under, *path): line for path, line in other.lines.items() if path})
+
+    def _shift(self, path: FieldPath, by: int) -> None:
+        depth = len(path)
+        for old in [item for item in self.lines if item[:depth] == path and len(item) > depth]:
+            moved = (*path, cast(int, old[depth]) + by, *old[depth + 1 :])
+            self.lines[("\0", *moved)] = self.lines.pop(old)
+        for marked in [item for item in self.lines if item[:1] == ("\0",)]:
+            self.lines[marked[1:]] = self.lines.pop(marked)
+
+
+class _Reader(yaml.SafeLoader):
+    """SafeLoader that refuses duplicate keys and notes lines."""
+
+
+def read(path: Path) -> Document:
+    """Read one YAML file that holds a mapping. DefinitionError names file and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DefinitionError(f"{path}: expected a file, found none") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    reader = _Reader(text)
+    try:
+        node = reader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            raise DefinitionError(f"{path}:1: expected a mapping of fields, found {'nothing' if node is None else node.id}")
+        lines: dict[FieldPath, str] = {}
+        _note_lines(node, (), path, lines)
+        data = reader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise DefinitionError(f"{path}:{line}: expected valid YAML, found: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise DefinitionError(f"{path}: expected valid YAML, found: {error}") from error
+    finally:
+        reader.dispose()
+    return Document(cast(dict[str, Any], data), lines)
+
+
+def _note_lines(node: yaml.Node, path: FieldPath, file: Path, lines: dict[FieldPath, str]) -> None:
+    lines.setdefault(path, f"{file}:{node.start_mark.line + 1}")
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen and name != "<<":
+                raise DefinitionError(f"{file}:{line}: {name}: expected each key once, found it again (first in line {seen[name]})")
+            seen[name] = line
+            lines[(*path, name)] = f"{file}:{line}"
+            _note_lines(value, (*path, name), file, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _note_lines(item, (*path, index), file, lines)
+
+
+def parse[M: BaseModel](model: type[M], document: Document) -> M:
+    """Validate a document. Every problem is one line with file, line and field."""
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        raise DefinitionError([problem for item in error.errors() for problem in _problems(item, document)]) from error
+
+
+_EXPECTED = {"extra_forbidden": "expected no such field", "missing": "expected this field, found nothing"}
+
+
+def _problems(item: Mapping[str, Any], document: Document) -> list[Problem]:
+    cause = item.get("ctx", {}).get("error")
+    if isinstance(cause, InventoryProblems):
+        return [document.located(problem) for problem in cause.problems]
+    path = tuple(item["loc"])
+    message = _EXPECTED.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+    found = item.get("input")
+    if item["type"] not in _EXPECTED and isinstance(found, str | int | float | bool) and "found" not in message:
+        message = f"{message}, found {found!r}"
+    return [document.located(Problem(path, message))]

@@ -1,0 +1,154 @@
+"""A drill definition: data only, read from `drills/*.yml`."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from orchestrator.model.base import Frozen, Id, Seconds, Title
+from orchestrator.model.topology import CentreRole, GatewayClass
+
+
+class Mode(StrEnum):
+    """`drill` and `incident` are on the real site; `rehearsal` is on the twin, stamped SIMULATED."""
+
+    REHEARSAL = "rehearsal"
+    DRILL = "drill"
+    INCIDENT = "incident"
+
+
+class Response(StrEnum):
+    """observe: change nothing, measure. assist: wait, then repoint only what is down. repoint: change the lists."""
+
+    OBSERVE = "observe"
+    ASSIST = "assist"
+    REPOINT = "repoint"
+
+
+class FaultManner(StrEnum):
+    """How a component fails. `dark`: silent, nothing refuses. `hang`: accepts and never answers.
+    `grey`: drops forwarded traffic only, so routing and BFD see nothing. `refuse`: answers with RST.
+    `freeze`: a host stops without closing anything."""
+
+    DARK = "dark"
+    HANG = "hang"
+    GREY = "grey"
+    REFUSE = "refuse"
+    FREEZE = "freeze"
+
+
+class ParameterType(StrEnum):
+    CENTRE = "centre"
+    CARRIER = "carrier"
+    LINE = "line"
+    HOST = "host"
+    GATEWAY = "gateway"
+
+
+class Parameter(Frozen):
+    """A value the operator sets with `--set NAME=VALUE`. `type` says what it must name."""
+
+    type: ParameterType
+    title: Title
+    default: str
+    operator: Annotated[Id | None, Field(description="Only centres of this operator")] = None
+    role: Annotated[CentreRole | None, Field(description="Only centres of this role")] = None
+
+
+Reference = Annotated[str, Field(pattern=r"^\$?[a-z0-9][a-z0-9-]*$", description="An id, or $parameter")]
+
+
+class FaultSpec(Frozen):
+    """What fails, in ids or `$parameter` references."""
+
+    manner: FaultManner = FaultManner.DARK
+    centres: tuple[Reference, ...] = ()
+    carriers: tuple[Reference, ...] = ()
+    lines: tuple[Reference, ...] = ()
+    hosts: tuple[Reference, ...] = ()
+
+    @model_validator(mode="after")
+    def _something_fails(self) -> Self:
+        if not any((self.centres, self.carriers, self.lines, self.hosts)):
+            raise ValueError("expected at least one centre, carrier, line or host that fails, found none")
+        return self
+
+
+class Metric(StrEnum):
+    """What an objective limits; measured per gateway at the gateway (design §7)."""
+
+    SWITCH_TIME = "switch_time_s"  # connection broken → login restored, the largest of the class
+    RECOVERY_TIME = "recovery_time_s"  # fault (or GO) → last gateway of the class logged in
+    DATA_GAP = "data_gap_s"  # last market-data sequence before → first after, the largest
+    DR_DEADLINE = "dr_deadline_d"  # days from D to the last gateway logged in at the DR centre
+
+
+class Objective(Frozen):
+    """A limit that the run is measured against."""
+
+    id: Id
+    title: Title
+    metric: Metric
+    classes: Annotated[tuple[GatewayClass, ...], Field(description="Empty: every class")] = ()
+    limit: Annotated[float, Field(gt=0)]
+    unit: Annotated[str, Field(pattern="^(s|d)$")]
+    source: str
+
+
+class Check(StrEnum):
+    """The suites in `drills/checks/` and which rung of the verification ladder they are."""
+
+    PATH = "path"
+    TCP = "tcp"
+    PROCESS = "process"
+    CONFIGURATION = "configuration"
+    SESSION = "session"
+    LOGIN = "login"
+    DATA = "data"
+    ISOLATION = "isolation"
+    ROUTED_PORT = "routed-port"
+
+
+class Checks(Frozen):
+    """Which checks run in which phase."""
+
+    baseline: tuple[Check, ...]
+    after_switch: tuple[Check, ...]
+    after_restoration: tuple[Check, ...]
+
+
+class Drill(Frozen):
+    """A drill: what fails, how the firm responds, what must hold."""
+
+    drill: Id
+    title: Title
+    purpose: Title
+    clauses: Annotated[tuple[str, ...], Field(min_length=1)]
+    parameters: dict[Id, Parameter] = {}
+    fault: FaultSpec
+    operator: Annotated[Id, Field(description="Whose gateways are drilled")] = "sscc"
+    move_to: Annotated[
+        Id | None, Field(description="A DR centre to move to; empty: the live fronts of each gateway's own list")
+    ] = None
+    classes: Annotated[tuple[GatewayClass, ...], Field(description="Classes moved; empty: all")] = ()
+    responses: Annotated[dict[Mode, Response], Field(description="Default response per mode")]
+    hold_s: Annotated[Seconds, Field(description="How long the switched state is held")] = 3
+    objectives: tuple[Objective, ...] = ()
+    checks: Checks
+    manual: Annotated[tuple[Title, ...], Field(description="What people do beside the tool")] = ()
+
+    @model_validator(mode="after")
+    def _references_are_parameters(self) -> Self:
+        for field in ("centres", "carriers", "lines", "hosts"):
+            for value in getattr(self.fault, field):
+                if value.startswith("$") and value[1:] not in self.parameters:
+                    known = ", ".join(sorted(self.parameters)) or "none declared"
+                    raise ValueError(f"expected fault.{field} to use a declared parameter ({known}), found {value}")
+        missing = [mode for mode in Mode if mode not in self.responses]
+        if missing:
+            raise ValueError(f"expected a default response for every mode, missing {', '.join(missing)}")
+        return self
+
+    def canonical(self) -> dict[str, Any]:
+        """As plain data, for the digest and the run's folder."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,174 @@
+"""A plan: what a drill will do on this topology, frozen before anything is touched."""
+
+import hashlib
+import json
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from orchestrator.model.base import Frozen, Seconds, Title
+from orchestrator.model.drill import Check, FaultManner, Mode, Objective, Response
+from orchestrator.model.topology import GatewayClass
+
+
+class Fault(Frozen):
+    """The fault with every reference resolved. `lines` holds all lines that are dead because of it."""
+
+    manner: FaultManner
+    centres: tuple[str, ...] = ()
+    carriers: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+class Action(StrEnum):
+    """What happens to a gateway in this plan."""
+
+    NONE = "none"  # not touched by the fault
+    REROUTED = "rerouted"  # keeps its list; the network takes another line
+    OWN_LIST = "own-list"  # observe: its own ordered list fails over
+    REPOINT = "repoint"  # its list is changed
+    NO_BUSINESS = "no-such-business"  # its service does not exist where the others go
+
+
+class Placement(Frozen):
+    """Where a gateway is, or should be: front, centre, line and certificate."""
+
+    front: str
+    centre: str
+    line: str | None
+    certificate: str | None = None
+
+
+class GatewayChange(Frozen):
+    """What the plan means for one gateway."""
+
+    gateway: str
+    number: str
+    gateway_class: GatewayClass
+    host: str
+    action: Action
+    before: Placement
+    after: Placement | None
+    list_before: tuple[str, ...]
+    list_after: tuple[str, ...]
+    reason: Title
+    wave: int | None = None
+
+
+class PathChange(Frozen):
+    """A static CE router's path to one centre that must be moved to another line."""
+
+    router: str
+    centre: str
+    line_before: str
+    line_after: str
+    reason: Title
+
+
+class Phase(StrEnum):
+    """The states of a run that hold steps, in order (design §3)."""
+
+    PRECHECKING = "prechecking"
+    BASELINING = "baselining"
+    INJECTING = "injecting"
+    SWITCHING = "switching"
+    VERIFYING = "verifying"
+    HOLDING = "holding"
+    RESTORING = "restoring"
+    PROVING_RESTORATION = "proving_restoration"
+    CLOSING = "closing"
+
+
+class Verb(StrEnum):
+    """What a step does. Each that touches a target is one playbook."""
+
+    ARM = "arm"
+    SNAPSHOT = "snapshot"
+    CHECK = "check"
+    INJECT = "inject"
+    LIFT = "lift"
+    PATH = "path"  # network_path: a static router's path to a centre
+    REPOINT = "repoint"  # change a gateway's list, one round trip
+    RESTORE = "restore"  # the file's own previous bytes back, one round trip
+    RESTART = "restart"  # stop, prove out, start: so that a gateway begins at the top of its list again
+    WAIT = "wait"  # wait for a measured condition
+    HOLD = "hold"
+    PROVE = "prove"
+
+
+class Policy(StrEnum):
+    """What an open intent means after an interruption: rerun it, look, or ask a person (design §4)."""
+
+    RERUN = "rerun"
+    LOOK = "look"
+    ASK = "ask"
+
+
+class Target(Frozen):
+    """One thing a step acts on, with the arguments of the act."""
+
+    kind: Annotated[str, Field(pattern="^(gateway|router|fault|site)$")]
+    name: str
+    arguments: dict[str, Any] = {}
+
+
+class Step(Frozen):
+    """One entry of the frozen step list. One guarded call carries all targets of a step (a wave)."""
+
+    id: str
+    phase: Phase
+    verb: Verb
+    title: Title
+    targets: tuple[Target, ...] = ()
+    undo: Annotated[Verb | None, Field(description="The verb that undoes it, with the same targets")] = None
+    policy: Policy = Policy.ASK
+    deadline_s: Seconds
+    wave: int | None = None
+    checks: tuple[Check, ...] = ()
+
+
+class Plan(Frozen):
+    """Ordered steps with their undo, and what they mean for each gateway. Pure data."""
+
+    drill: str
+    title: Title
+    site: str
+    mode: Mode
+    response: Response
+    parameters: dict[str, str]
+    clauses: tuple[str, ...]
+    fault: Fault
+    inventory_digest: str
+    drill_digest: str
+    gateways: tuple[GatewayChange, ...]
+    paths: tuple[PathChange, ...]
+    objectives: tuple[Objective, ...]
+    steps: tuple[Step, ...]
+    notes: tuple[Title, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the canonical JSON of the whole plan."""
+        return digest_of(self.model_dump(mode="json"))
+
+    @property
+    def id(self) -> str:
+        return f"{self.drill}-{self.digest[:8]}"
+
+    @cached_property
+    def affected(self) -> tuple[GatewayChange, ...]:
+        """Gateways that the fault touches."""
+        return tuple(change for change in self.gateways if change.action is not Action.NONE)
+
+
+def canonical_json(data: object) -> bytes:
+    """One byte sequence per value: sorted keys, no spaces, UTF-8."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def digest_of(data: object) -> str:
+    """sha256 of the canonical JSON, in hex."""
+    return hashlib.sha256(canonical_json(data)).hexdigest()

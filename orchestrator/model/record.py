@@ -1,0 +1,116 @@
+"""`run.json`: everything a report says, in one self-contained document. Made by the judge and the engine,
+read by `report/`. All times are seconds since the epoch (UTC) unless a name says otherwise."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from orchestrator.model.base import Frozen, Title
+from orchestrator.model.event import CheckRecord, Outcome
+from orchestrator.model.plan import Phase, Plan, Verb
+from orchestrator.model.topology import Topology
+from orchestrator.model.verdict import Verdict
+
+
+class PhaseTime(Frozen):
+    phase: Phase
+    started_at: float
+    finished_at: float | None
+
+
+class StepRecord(Frozen):
+    """One target of one step: what was done, when, and what it came to."""
+
+    step: str
+    phase: Phase
+    verb: Verb
+    title: Title
+    target: str
+    attempt: int
+    undo: bool
+    started_at: float
+    finished_at: float | None
+    outcome: Outcome
+    message: str
+
+
+class ConfigRecord(Frozen):
+    """A gateway's configuration file before, during and after, by digest, with the diff that was made."""
+
+    gateway: str
+    host: str
+    path: str
+    sha256_before: str | None
+    sha256_during: str | None
+    sha256_after: str | None
+    list_before: tuple[str, ...]
+    list_during: tuple[str, ...]
+    list_after: tuple[str, ...]
+    diff: tuple[str, ...] = ()
+
+
+class InterlockProof(Frozen):
+    """SSCC-2.5 for one move of one gateway number: the old login proved gone before the new one.
+
+    `released_by` says why the number was free: `acknowledged` logout, `waited` out the front's release
+    time, or `not_logged_in` before.
+    """
+
+    gateway: str
+    number: str
+    certificate: str | None
+    host: str
+    step: str
+    stop_at: float
+    process_gone_at: float | None
+    sockets_gone_at: float | None
+    released_by: Literal["acknowledged", "waited", "not_logged_in"] | None
+    waited_s: float
+    start_at: float | None
+    login_at: float | None
+
+
+class ClauseResult(Frozen):
+    """`covered`: exercised by this run; `result` is then passed, failed or unknown."""
+
+    id: str
+    text: Title
+    source: str
+    covered: bool
+    result: Literal["passed", "failed", "unknown", "not_covered"]
+    by: Annotated[tuple[str, ...], Field(description="Checks, interlocks or steps that exercised it")] = ()
+
+
+class JournalHead(Frozen):
+    events: int
+    head: str
+    chain_valid: bool
+
+
+class RunRecord(Frozen):
+    """One run, whole."""
+
+    format: Literal[1] = 1
+    run: str
+    simulated: Annotated[bool, Field(description="On a twin: never counts as a drill held")]
+    operator: str
+    started_at: float
+    finished_at: float
+    fault_at: Annotated[float | None, Field(description="When the fault was injected (or declared)")]
+    lifted_at: float | None
+    plan: Plan
+    plan_digest: str
+    topology: Topology
+    verdict: Verdict
+    phases: tuple[PhaseTime, ...]
+    steps: tuple[StepRecord, ...]
+    checks: tuple[CheckRecord, ...]
+    configurations: tuple[ConfigRecord, ...]
+    interlocks: tuple[InterlockProof, ...]
+    clauses: tuple[ClauseResult, ...]
+    clock_offset_s: dict[str, float]
+    versions: dict[str, str]
+    journal: JournalHead
+    ground_truth: Annotated[
+        dict[str, Any] | None, Field(description="Rehearsal only: what the twin's fronts saw; no step or check reads it")
+    ] = None
