@@ -73,8 +73,8 @@ class World(Protocol):
 
     def arm(self, plan: Plan, deadline_s: float) -> list[TargetResult]: ...
 
-    def act(self, step: Step, attempt: int, run: str, token: str, undo: bool = False) -> list[TargetResult]:
-        """Carry out a repoint, restore, restart or path step (or its undo) on all its targets at once."""
+    def act(self, step: Step, attempt: int) -> list[TargetResult]:
+        """Carry out a repoint, restore, restart or path step on all its targets at once."""
         ...
 
     def snapshot(self, deadline_s: float) -> Snapshot: ...

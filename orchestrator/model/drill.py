@@ -41,8 +41,6 @@ class ParameterType(StrEnum):
     CENTRE = "centre"
     CARRIER = "carrier"
     LINE = "line"
-    HOST = "host"
-    GATEWAY = "gateway"
 
 
 class Parameter(Frozen):
@@ -65,12 +63,11 @@ class FaultSpec(Frozen):
     centres: tuple[Reference, ...] = ()
     carriers: tuple[Reference, ...] = ()
     lines: tuple[Reference, ...] = ()
-    hosts: tuple[Reference, ...] = ()
 
     @model_validator(mode="after")
     def _something_fails(self) -> Self:
-        if not any((self.centres, self.carriers, self.lines, self.hosts)):
-            raise ValueError("expected at least one centre, carrier, line or host that fails, found none")
+        if not any((self.centres, self.carriers, self.lines)):
+            raise ValueError("expected at least one centre, carrier or line that fails, found none")
         return self
 
 
@@ -126,7 +123,6 @@ class Drill(Frozen):
     clauses: Annotated[tuple[str, ...], Field(min_length=1)]
     parameters: dict[Id, Parameter] = {}
     fault: FaultSpec
-    operator: Annotated[Id, Field(description="Whose gateways are drilled")] = "sscc"
     move_to: Annotated[
         Id | None, Field(description="A DR centre to move to; empty: the live fronts of each gateway's own list")
     ] = None
@@ -139,7 +135,7 @@ class Drill(Frozen):
 
     @model_validator(mode="after")
     def _references_are_parameters(self) -> Self:
-        for field in ("centres", "carriers", "lines", "hosts"):
+        for field in ("centres", "carriers", "lines"):
             for value in getattr(self.fault, field):
                 if value.startswith("$") and value[1:] not in self.parameters:
                     known = ", ".join(sorted(self.parameters)) or "none declared"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from orchestrator.model.base import Frozen, Seconds, Title
-from orchestrator.model.drill import Check, FaultManner, Mode, Objective, Response
+from orchestrator.model.drill import Check, Checks, FaultManner, Mode, Objective, Response
 from orchestrator.model.topology import GatewayClass
 
 
@@ -123,7 +123,7 @@ class Step(Frozen):
     verb: Verb
     title: Title
     targets: tuple[Target, ...] = ()
-    undo: Annotated[Verb | None, Field(description="The verb that undoes it, with the same targets")] = None
+    undoes: Annotated[str | None, Field(description="The step that this one undoes; skipped if that never began")] = None
     policy: Policy = Policy.ASK
     deadline_s: Seconds
     wave: int | None = None
@@ -145,7 +145,9 @@ class Plan(Frozen):
     drill_digest: str
     gateways: tuple[GatewayChange, ...]
     paths: tuple[PathChange, ...]
+    out_of_service: Annotated[tuple[str, ...], Field(description="Lines that are down already")] = ()
     objectives: tuple[Objective, ...]
+    checks: Checks
     steps: tuple[Step, ...]
     notes: tuple[Title, ...] = ()
 

@@ -1,0 +1,150 @@
+"""The plan itself: the drill's question resolved, every gateway judged, the steps in order. Pure."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from orchestrator.errors import DefinitionError, Refused
+from orchestrator.model.base import Title
+from orchestrator.model.drill import Drill, Mode, Parameter, ParameterType, Response
+from orchestrator.model.plan import Action, Fault, GatewayChange, Plan, digest_of
+from orchestrator.model.topology import Topology
+from orchestrator.planner.network import lines_lost
+from orchestrator.planner.placement import Question, gateway_changes, path_changes
+from orchestrator.planner.steps import all_steps, observation_s
+from orchestrator.planner.waves import in_waves
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the operator asked for. `today` is the only thing a plan takes from the calendar."""
+
+    mode: Mode
+    today: date
+    settings: dict[str, str]
+    response: Response | None = None
+    out_of_service: tuple[str, ...] = ()
+
+
+def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: Request) -> Plan:
+    """A plan that is safe at every step, or Refused (naming gateways and missing paths)."""
+    parameters = _parameters(topology, drill, request.settings)
+    for line in request.out_of_service:
+        if line not in topology.line:
+            raise DefinitionError(f"--down: expected a line ({', '.join(sorted(topology.line))}), found {line!r}")
+    response = request.response or drill.responses[request.mode]
+    fault = _fault(topology, drill, parameters)
+    question = Question(topology, fault, response, request.out_of_service, drill.move_to, drill.classes, request.today)
+    paths = path_changes(question)
+    changes = gateway_changes(question, paths)
+    if all(change.action is Action.NONE for change in changes):
+        raise Refused("NOTHING_AFFECTED", f"no gateway uses what fails here ({_say(fault)}); choose another with --set")
+    if response is Response.ASSIST:
+        _assist_is_possible(topology, changes)
+    waves = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
+    number = {change.gateway: index for index, wave in enumerate(waves, 1) for change in wave}
+    changes = tuple(change.model_copy(update={"wave": number.get(change.gateway)}) for change in changes)
+    return Plan(
+        drill=drill.drill,
+        title=drill.title,
+        site=topology.site.name,
+        mode=request.mode,
+        response=response,
+        parameters=parameters,
+        clauses=drill.clauses,
+        fault=fault,
+        inventory_digest=inventory_digest,
+        drill_digest=digest_of(drill.canonical()),
+        gateways=changes,
+        paths=paths,
+        out_of_service=request.out_of_service,
+        objectives=drill.objectives,
+        checks=drill.checks,
+        steps=tuple(all_steps(topology, drill, request.mode, response, changes, paths)),
+        notes=tuple(_notes(topology, fault, drill)),
+    )
+
+
+def _parameters(topology: Topology, drill: Drill, settings: dict[str, str]) -> dict[str, str]:
+    unknown = sorted(set(settings) - set(drill.parameters))
+    if unknown:
+        known = ", ".join(sorted(drill.parameters)) or "none"
+        raise DefinitionError(f"--set {unknown[0]}: expected a parameter of {drill.drill} ({known}), found {unknown[0]!r}")
+    values = {name: settings.get(name, parameter.default) for name, parameter in drill.parameters.items()}
+    for name, parameter in drill.parameters.items():
+        allowed = _allowed(topology, parameter)
+        if values[name] not in allowed:
+            raise DefinitionError(
+                f"--set {name}={values[name]}: expected a {parameter.type} of this site ({', '.join(allowed)}), found {values[name]!r}"
+            )
+    return values
+
+
+def _allowed(topology: Topology, parameter: Parameter) -> list[str]:
+    match parameter.type:
+        case ParameterType.CENTRE:
+            return [
+                centre.id
+                for centre in topology.centres
+                if parameter.operator in (None, centre.operator) and parameter.role in (None, centre.role)
+            ]
+        case ParameterType.CARRIER:
+            return [carrier.id for carrier in topology.carriers]
+        case ParameterType.LINE:
+            return [line.id for line in topology.lines]
+
+
+def _fault(topology: Topology, drill: Drill, parameters: dict[str, str]) -> Fault:
+    def resolved(references: tuple[str, ...], known: dict[str, object], what: str) -> tuple[str, ...]:
+        names = tuple(parameters[name[1:]] if name.startswith("$") else name for name in references)
+        for name in names:
+            if name not in known:
+                raise DefinitionError(f"drill {drill.drill}: fault.{what}: expected one of {', '.join(sorted(known))}, found {name!r}")
+        return names
+
+    centres = resolved(drill.fault.centres, dict(topology.centre), "centres")
+    carriers = resolved(drill.fault.carriers, dict(topology.carrier), "carriers")
+    lines = resolved(drill.fault.lines, dict(topology.line), "lines")
+    return Fault(
+        manner=drill.fault.manner, centres=centres, carriers=carriers, lines=lines_lost(topology, centres, carriers, lines)
+    )
+
+
+def _say(fault: Fault) -> str:
+    return ", ".join((*fault.centres, *fault.carriers, *fault.lines)) or "nothing"
+
+
+def _assist_is_possible(topology: Topology, changes: tuple[GatewayChange, ...]) -> None:
+    """Design §3: assist waits for the gateways' own failover; how long must be known, not guessed."""
+    for change in changes:
+        if change.action is Action.REPOINT and observation_s(topology, change) is None:
+            raise Refused(
+                "ASSIST_TIME_UNKNOWN",
+                f"gateway {change.gateway}: expected session_timeout_s of its fronts and connect_timeout_s of its profile, "
+                "found one of them unknown; ask the exchange, or use --response observe or repoint",
+            )
+
+
+def _notes(topology: Topology, fault: Fault, drill: Drill) -> list[Title]:
+    """What the reader of the plan must know beside the steps."""
+    notes = []
+    for carrier in fault.carriers:
+        gone = set(fault.lines)
+        for centre in topology.centres:
+            into = [line.id for line in topology.lines if centre.id in line.carries and line.kind == "terrestrial"]
+            if into and set(into) <= gone:
+                notes.append(
+                    Title(
+                        zh=f"{topology.carrier[carrier].title.zh}中断即失去全部通往{centre.title.zh}的地面线路",
+                        en=f"losing {carrier} is losing every terrestrial line to {centre.id}",
+                    )
+                )
+    if drill.move_to:
+        for line in topology.lines:
+            if drill.move_to in line.carries and line.survives_loss_of is None:
+                notes.append(
+                    Title(
+                        zh=f"{line.title.zh}在{topology.centre[line.into].title.zh}不可用时能否到达{topology.centre[drill.move_to].title.zh}：无法判定，本方案不依赖该线路",
+                        en=f"whether {line.id} still reaches {drill.move_to} without {line.into}: not judged, the plan does not rely on it",
+                    )
+                )
+    return notes

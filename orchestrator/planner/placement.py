@@ -1,0 +1,212 @@
+"""What a fault means for each gateway: untouched, rerouted, its own list, a new list, or no such business. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+
+from orchestrator.errors import Refused
+from orchestrator.model.base import Title
+from orchestrator.model.drill import Response
+from orchestrator.model.plan import Action, Fault, GatewayChange, PathChange, Placement
+from orchestrator.model.topology import CertificateKind, Front, Gateway, GatewayClass, Routing, Topology
+from orchestrator.planner.network import Network, PathKey, under
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the planner, with every reference resolved."""
+
+    topology: Topology
+    fault: Fault
+    response: Response
+    out_of_service: tuple[str, ...]
+    move_to: str | None
+    classes: tuple[GatewayClass, ...]
+    today: date
+
+
+def path_changes(question: Question) -> tuple[PathChange, ...]:
+    """Static CE routers whose line is dead and who have another: they must be told (SSCC-3.1).
+
+    Under `observe` nothing is told, so nothing changes. Repeats until nothing more changes, since one
+    router's way may lead over another's.
+    """
+    if question.response is Response.OBSERVE:
+        return ()
+    healthy = under(question.topology, Fault(manner=question.fault.manner), question.out_of_service)
+    network, found = under(question.topology, question.fault, question.out_of_service), dict[PathKey, PathChange]()
+    while True:
+        change = next(_movable(question, network, healthy, found), None)
+        if change is None:
+            return tuple(found.values())
+        found[change.router, change.centre] = change
+        network = replace(network, moved={key: item.line_after for key, item in found.items()})
+
+
+def _movable(question: Question, network: Network, healthy: Network, found: dict[PathKey, PathChange]) -> Iterator[PathChange]:
+    topology = question.topology
+    for router in topology.routers:
+        if router.routing is not Routing.STATIC:
+            continue
+        for centre in _centres_listed(question, router.id):
+            before = healthy.line_to(router.id, centre)
+            if before is None or (router.id, centre) in found or network.line_to(router.id, centre) is not None:
+                continue
+            for line in network.candidates(router.id, centre):
+                yield PathChange(
+                    router=router.id,
+                    centre=centre,
+                    line_before=before,
+                    line_after=line,
+                    reason=Title(
+                        zh=f"线路 {topology.line[before].title.zh}不可用，静态路由改走{topology.line[line].title.zh}",
+                        en=f"line {before} is dead; the static route moves to {line}",
+                    ),
+                )
+                break
+
+
+def _centres_listed(question: Question, router: str) -> list[str]:
+    """Centres that gateways behind a router need, in a stable order."""
+    topology = question.topology
+    needed = {
+        topology.front[front].centre
+        for gateway in topology.gateways
+        if topology.host[gateway.host].router == router and not gateway.receives_only
+        for front in gateway.servers
+    } | ({question.move_to} if question.move_to else set())
+    return [centre for centre in topology.router[router].paths if centre in needed]
+
+
+def gateway_changes(question: Question, paths: tuple[PathChange, ...]) -> tuple[GatewayChange, ...]:
+    """One entry per enabled gateway. Refused names every gateway that would be left without a path."""
+    topology = question.topology
+    before = under(topology, Fault(manner=question.fault.manner), question.out_of_service)
+    during = replace(
+        under(topology, question.fault, question.out_of_service),
+        moved={(item.router, item.centre): item.line_after for item in paths},
+    )
+    judged = [_judge(question, gateway, before, during) for gateway in topology.gateways if gateway.enabled]
+    missing = [item for item in judged if isinstance(item, str)]
+    if missing:
+        raise Refused("NO_PATH", "; ".join(missing))
+    return tuple(item for item in judged if isinstance(item, GatewayChange))
+
+
+def _judge(question: Question, gateway: Gateway, before: Network, during: Network) -> GatewayChange | str:
+    """The change of one gateway, or the sentence that says what path is missing."""
+    topology = question.topology
+    listed = [topology.front[name] for name in gateway.servers]
+    home = next((front for front in listed if before.line_of(gateway, front)), None)
+    if home is None:
+        return f"gateway {gateway.id} ({gateway.number}) has no path even before the fault: none of {', '.join(gateway.servers)} is reachable"
+    start = Placement(front=home.id, centre=home.centre, line=before.line_of(gateway, home), certificate=gateway.certificate)
+    if during.line_of(gateway, home) == start.line:
+        return _change(question, gateway, start, start, Action.NONE, gateway.servers, _untouched(topology, home))
+    if question.move_to and gateway.gateway_class not in question.classes:
+        return _change(question, gateway, start, None, Action.NO_BUSINESS, gateway.servers, _no_business(topology, question.move_to))
+    wanted = _wanted(question, gateway, listed)
+    live = [front for front in wanted if during.line_of(gateway, front)]
+    if not live:
+        return _no_path(topology, gateway, wanted, question)
+    end = Placement(front=live[0].id, centre=live[0].centre, line=during.line_of(gateway, live[0]), certificate=gateway.certificate)
+    if live[0].id == home.id:
+        return _change(question, gateway, start, end, Action.REROUTED, gateway.servers, _rerouted(topology, start, end))
+    if gateway.receives_only or question.response is Response.OBSERVE:
+        return _change(question, gateway, start, end, Action.OWN_LIST, gateway.servers, _own_list(topology, start, end))
+    refusal = _certificate_refusal(topology, gateway, question.today)
+    if refusal:
+        raise Refused(*refusal)
+    return _change(question, gateway, start, end, Action.REPOINT, tuple(front.id for front in live), _repoint(topology, start, end))
+
+
+def _wanted(question: Question, gateway: Gateway, listed: list[Front]) -> list[Front]:
+    """Where a gateway may go: its own list, or (Beijing) the DR centre's fronts of its service and protocol."""
+    if question.move_to is None:
+        return listed
+    if question.response is Response.OBSERVE:
+        return [front for front in listed if front.centre == question.move_to]
+    return [
+        front
+        for front in question.topology.fronts
+        if front.centre == question.move_to and (front.service, front.protocol) == (gateway.gateway_class, gateway.protocol)
+    ]
+
+
+def _no_path(topology: Topology, gateway: Gateway, wanted: list[Front], question: Question) -> str:
+    router = topology.host[gateway.host].router
+    if not wanted:
+        return f"gateway {gateway.id} ({gateway.number}): no {gateway.gateway_class} ({gateway.protocol}) front at {question.move_to} in its list or the catalogue"
+    ways = {
+        front.centre: ", ".join(topology.router[router].paths.get(front.centre, ())) or "no line"
+        for front in wanted
+        if front.centre not in question.fault.centres
+    }
+    detail = "; ".join(f"{centre} from {router} over {lines}: dead" for centre, lines in ways.items())
+    return f"gateway {gateway.id} ({gateway.number}) has no path left ({detail or 'every centre in its list is lost'})"
+
+
+def _certificate_refusal(topology: Topology, gateway: Gateway, today: date) -> tuple[str, str] | None:
+    """SSE-5.2, SSE-4.5: a move restarts the gateway, so its certificate must be valid, and a start may spend a PIN attempt."""
+    used = next((item for item in topology.certificates if item.id == gateway.certificate), None)
+    if used is None:
+        return None
+    if not used.valid_from <= today <= used.valid_to:
+        return "CERTIFICATE_NOT_VALID", f"gateway {gateway.id}: certificate {used.id} is valid {used.valid_from} to {used.valid_to}, not on {today}; choose another of its certificates first"
+    if used.kind is CertificateKind.EKEY:
+        return "EKEY_START_LIMIT", f"gateway {gateway.id}: moving it and back starts it twice, and each start of EKey {used.id} may spend a PIN attempt (one start per run, SSE-5.2); use --response observe, or its file certificate"
+    return None
+
+
+def _change(
+    question: Question,
+    gateway: Gateway,
+    before: Placement,
+    after: Placement | None,
+    action: Action,
+    servers: tuple[str, ...],
+    reason: Title,
+) -> GatewayChange:
+    return GatewayChange(
+        gateway=gateway.id,
+        number=gateway.number,
+        gateway_class=gateway.gateway_class,
+        host=gateway.host,
+        action=action,
+        before=before,
+        after=after,
+        list_before=gateway.servers,
+        list_after=servers,
+        reason=reason,
+    )
+
+
+def _line(topology: Topology, line: str | None, language: str) -> str:
+    return getattr(topology.line[line].title, language) if line else "-"
+
+
+def _untouched(topology: Topology, front: Front) -> Title:
+    centre = topology.centre[front.centre].title
+    return Title(zh=f"当前连接{centre.zh}，不受影响", en=f"connected to {centre.en}, not affected")
+
+
+def _no_business(topology: Topology, centre: str) -> Title:
+    title = topology.centre[centre].title
+    return Title(zh=f"{title.zh}不提供该类业务", en=f"{title.en} does not offer this service")
+
+
+def _rerouted(topology: Topology, before: Placement, after: Placement) -> Title:
+    return Title(
+        zh=f"{_line(topology, before.line, 'zh')}中断，网络层改走{_line(topology, after.line, 'zh')}，列表不变",
+        en=f"{_line(topology, before.line, 'en')} is lost; the network takes {_line(topology, after.line, 'en')}, the list stays",
+    )
+
+
+def _own_list(topology: Topology, before: Placement, after: Placement) -> Title:
+    old, new = topology.centre[before.centre].title, topology.centre[after.centre].title
+    return Title(zh=f"{old.zh}不可达，按自身列表顺序转至{new.zh}", en=f"{old.en} cannot be reached; its own list goes on to {new.en}")
+
+
+def _repoint(topology: Topology, before: Placement, after: Placement) -> Title:
+    old, new = topology.centre[before.centre].title, topology.centre[after.centre].title
+    return Title(zh=f"{old.zh}不可达，列表改指{new.zh}", en=f"{old.en} cannot be reached; the list is repointed to {new.en}")

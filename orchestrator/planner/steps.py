@@ -1,0 +1,178 @@
+"""The ordered steps of a plan.
+
+Safe at every prefix: the fault's removal is a step of its own, every change has one step that undoes it,
+a gateway is stopped and proved out before it starts (inside one repoint), and pairs never share a wave.
+Restoration runs in the order: lift the fault, paths back, lists back, gateways home; an abort runs the same
+steps, those whose change never began left out.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.model.base import Title
+from orchestrator.model.drill import Drill, Mode, Response
+from orchestrator.model.plan import Action, GatewayChange, PathChange, Phase, Policy, Step, Target, Verb
+from orchestrator.model.topology import Topology
+from orchestrator.planner.waves import in_waves
+
+MARGIN_S = 5  # our choice: on top of what a gateway's own failover can take
+SETTLE_S = 60  # our choice: longest wait for the last gateway to log in after the last wave
+ARM_S = 60  # our choice
+SNAPSHOT_S = 60  # our choice
+CHECKS_S = 120  # our choice
+PATH_S = 15  # our choice: one route on one router
+
+
+def observation_s(topology: Topology, change: GatewayChange) -> float | None:
+    """How long a gateway's own failover can take: the front's session timeout + list length × connect
+    timeout + a margin (design §3). None: something is unknown."""
+    gateway = topology.gateway[change.gateway]
+    profile = topology.profiles[gateway.profile]
+    releases = [topology.release_s(topology.front[name]) for name in gateway.servers]
+    if profile.connect_timeout_s is None or any(item is None for item in releases):
+        return None
+    return max(item for item in releases if item) + len(gateway.servers) * profile.connect_timeout_s + MARGIN_S
+
+
+def all_steps(
+    topology: Topology,
+    drill: Drill,
+    mode: Mode,
+    response: Response,
+    changes: Sequence[GatewayChange],
+    paths: Sequence[PathChange],
+) -> Iterator[Step]:
+    """Every step in order. An incident injects nothing, holds nothing and goes back by a run of its own."""
+    affected = [change for change in changes if change.action is not Action.NONE]
+    waves = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
+    yield from _before(topology, drill, affected)
+    if mode is not Mode.INCIDENT:
+        yield _step("inject", Phase.INJECTING, Verb.INJECT, "注入故障", "inject the fault", 30, [Target(kind="fault", name=drill.drill)])
+    yield from _switching(topology, response, affected, waves, paths)
+    yield _checks(drill, Phase.VERIFYING, "after_switch", "切换后检查", "check after the switch")
+    if mode is Mode.INCIDENT:
+        return
+    yield _step("hold", Phase.HOLDING, Verb.HOLD, "保持切换后状态", "hold the switched state", drill.hold_s + 30, hold_s=drill.hold_s)
+    yield from _restoring(topology, affected, waves, paths)
+    yield _step("prove", Phase.PROVING_RESTORATION, Verb.PROVE, "与演练前快照比对", "compare with the snapshot taken before", SNAPSHOT_S)
+    yield _checks(drill, Phase.PROVING_RESTORATION, "after_restoration", "恢复后检查", "check after restoration")
+
+
+def _step(
+    name: str,
+    phase: Phase,
+    verb: Verb,
+    zh: str,
+    en: str,
+    deadline_s: float,
+    targets: Sequence[Target] = (),
+    policy: Policy = Policy.RERUN,
+    undoes: str | None = None,
+    wave: int | None = None,
+    **arguments: object,
+) -> Step:
+    chosen = tuple(targets) or (Target(kind="site", name="site", arguments=dict(arguments)),)
+    return Step(
+        id=name, phase=phase, verb=verb, title=Title(zh=zh, en=en), targets=chosen, undoes=undoes, policy=policy, deadline_s=deadline_s, wave=wave
+    )
+
+
+def _checks(drill: Drill, phase: Phase, when: str, zh: str, en: str) -> Step:
+    chosen = getattr(drill.checks, when)
+    return _step(f"check-{when.replace('_', '-')}", phase, Verb.CHECK, zh, en, CHECKS_S).model_copy(update={"checks": chosen})
+
+
+def _before(topology: Topology, drill: Drill, affected: Sequence[GatewayChange]) -> Iterator[Step]:
+    targets = [Target(kind="gateway", name=change.gateway) for change in affected]
+    yield _step("arm", Phase.PRECHECKING, Verb.ARM, "执行前准备", "arm: connections, preflight", ARM_S, targets)
+    yield _step("snapshot", Phase.BASELINING, Verb.SNAPSHOT, "采集演练前快照", "take the snapshot before", SNAPSHOT_S)
+    yield _checks(drill, Phase.BASELINING, "baseline", "基线检查", "check the baseline")
+
+
+def _switching(
+    topology: Topology,
+    response: Response,
+    affected: Sequence[GatewayChange],
+    waves: Sequence[Sequence[GatewayChange]],
+    paths: Sequence[PathChange],
+) -> Iterator[Step]:
+    if response is Response.ASSIST and waves:
+        longest = max(observation_s(topology, change) or 0 for wave in waves for change in wave)
+        yield _step("observe", Phase.SWITCHING, Verb.WAIT, "观察等待", "wait for the gateways' own failover", longest + MARGIN_S, until="own_failover", wait_s=longest)
+    if paths:
+        yield _step("paths", Phase.SWITCHING, Verb.PATH, "调整静态路由", "move static paths to live lines", PATH_S, _path_targets(paths), Policy.LOOK)
+    for number, wave in enumerate(waves, 1):
+        yield _step(
+            f"repoint-{number}",
+            Phase.SWITCHING,
+            Verb.REPOINT,
+            f"第 {number} 批次修改通信服务器列表",
+            f"repoint wave {number}",
+            topology.site.switch_deadline_s,
+            [_repoint_target(change, response) for change in wave],
+            Policy.LOOK,
+            wave=number,
+        )
+    own = [observation_s(topology, change) or SETTLE_S for change in affected if change.action is Action.OWN_LIST]
+    yield _step("settle", Phase.SWITCHING, Verb.WAIT, "等待全部网关登录恢复", "wait until every gateway is logged in", max([SETTLE_S, *own]) + MARGIN_S, until="settled")
+
+
+def _path_targets(paths: Sequence[PathChange], back: bool = False) -> list[Target]:
+    return [
+        Target(
+            kind="router",
+            name=change.router,
+            arguments={
+                "centre": change.centre,
+                "line": change.line_before if back else change.line_after,
+                "line_before": change.line_after if back else change.line_before,
+            },
+        )
+        for change in paths
+    ]
+
+
+def _repoint_target(change: GatewayChange, response: Response) -> Target:
+    return Target(
+        kind="gateway",
+        name=change.gateway,
+        arguments={"fronts": list(change.list_after), "only_if_down": response is Response.ASSIST},
+    )
+
+
+def _restoring(
+    topology: Topology,
+    affected: Sequence[GatewayChange],
+    waves: Sequence[Sequence[GatewayChange]],
+    paths: Sequence[PathChange],
+) -> Iterator[Step]:
+    yield _step("lift", Phase.RESTORING, Verb.LIFT, "解除故障", "lift the fault", 30, [Target(kind="fault", name="fault")], undoes="inject")
+    if paths:
+        yield _step("paths-back", Phase.RESTORING, Verb.PATH, "静态路由复原", "put static paths back", PATH_S, _path_targets(paths, back=True), Policy.LOOK, undoes="paths")
+    yield _step("routes-back", Phase.RESTORING, Verb.WAIT, "等待路由复原", "wait until routes are as before", SETTLE_S, until="routes_as_before")
+    for number, wave in reversed(list(enumerate(waves, 1))):
+        yield _step(
+            f"restore-{number}",
+            Phase.RESTORING,
+            Verb.RESTORE,
+            f"第 {number} 批次恢复配置文件",
+            f"restore wave {number}",
+            topology.site.switch_deadline_s,
+            [Target(kind="gateway", name=change.gateway, arguments={"fronts": list(change.list_before)}) for change in wave],
+            Policy.LOOK,
+            undoes=f"repoint-{number}",
+            wave=number,
+        )
+    movers = [change for change in affected if change.action is not Action.NO_BUSINESS]
+    for number, wave in enumerate(in_waves(topology, movers), 1):
+        yield _step(
+            f"home-{number}",
+            Phase.RESTORING,
+            Verb.RESTART,
+            f"第 {number} 批次网关重连至演练前中心",
+            f"reconnect wave {number} to the centre before",
+            topology.site.switch_deadline_s,
+            [Target(kind="gateway", name=change.gateway, arguments={"only_if_elsewhere": change.before.front}) for change in wave],
+            Policy.LOOK,
+            wave=number,
+        )
+    yield _step("settle-back", Phase.RESTORING, Verb.WAIT, "等待全部网关回到演练前状态", "wait until every gateway is as before", SETTLE_S, until="as_before")
