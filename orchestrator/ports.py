@@ -4,13 +4,13 @@
 The tests' simulated world implements it too and counts effects.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.model.drill import Check
-from orchestrator.model.event import CheckRecord, Event, EventKind, LogStamp, Outcome, RouteSample, Sample
+from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind, LogStamp, Outcome, RouteSample, Sample
 from orchestrator.model.plan import Fault, Plan, Step
 
 
@@ -43,6 +43,26 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class GatewayExpectation:
+    """What must be seen of one gateway in one phase."""
+
+    gateway: str
+    fronts: Sequence[str]  # ordered list in force, as front ids
+    sessions: Sequence[str]  # fronts that its session may be with
+    line: str | None
+    config_sha256: str | None
+    result: CheckResult = CheckResult.NORMAL  # no_such_business: it is not expected to be logged in
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """What must be seen in one phase: per gateway, and per router the line towards each centre."""
+
+    gateways: Sequence[GatewayExpectation]
+    routers: Mapping[str, Mapping[str, str | None]]
+
+
+@dataclass(frozen=True)
 class Observations:
     """Everything the sampler has seen so far."""
 
@@ -62,6 +82,10 @@ class Measurement(Protocol):
         """The newest sample of each router."""
         ...
 
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Evaluate the condition at each new sample; False when the time is over."""
+        ...
+
     def observations(self) -> Observations: ...
 
     def stop(self) -> None: ...
@@ -69,21 +93,28 @@ class Measurement(Protocol):
 
 class World(Protocol):
     """What the engine may do. Every call has a deadline and returns one result per target, never raises
-    for a target's failure."""
+    for a target's failure.
+    """
 
     def arm(self, plan: Plan, deadline_s: float) -> list[TargetResult]: ...
 
-    def act(self, step: Step, attempt: int) -> list[TargetResult]:
-        """Carry out a repoint, restore, restart or path step on all its targets at once."""
+    def act(self, step: Step, attempt: int, before: "Snapshot") -> list[TargetResult]:
+        """Carry out a repoint, restore, restart or path step on all its targets at once. `before` is the
+        snapshot of the baseline: a file that is not as expected is not touched.
+        """
         ...
 
     def snapshot(self, deadline_s: float) -> Snapshot: ...
 
-    def check(self, phase: str, checks: Sequence[Check], expected: Mapping[str, Any], deadline_s: float) -> list[CheckRecord]: ...
+    def check(
+        self, phase: str, checks: Sequence[Check], expected: "Expectations", deadline_s: float
+    ) -> list[CheckRecord]: ...
 
     def measure(self, folder: Path) -> Measurement: ...
 
-    def inject(self, fault: Fault, lease_s: float) -> None: ...
+    def inject(self, fault: Fault) -> None:
+        """Make the fault, with a dead-man on its target that lifts it if the run falls silent."""
+        ...
 
     def lift(self, fault: Fault) -> None: ...
 
@@ -95,15 +126,23 @@ class World(Protocol):
 class Journal(Protocol):
     """Append-only, hash-chained events of runs (design §4)."""
 
-    def open_run(self, run: str, plan: Plan, owner: str) -> int:
-        """Create the run and return its epoch."""
+    def open_run(self, run: str, plan: Plan, folder: Path, owner: str, resources: Sequence[str]) -> int:
+        """Create the run, take its locks, and return its epoch."""
         ...
 
     def append(
-        self, run: str, epoch: int, kind: EventKind, data: Mapping[str, Any], step: str | None = None, attempt: int | None = None
+        self,
+        run: str,
+        epoch: int,
+        kind: EventKind,
+        data: Mapping[str, Any],
+        step: str | None = None,
+        attempt: int | None = None,
     ) -> Event: ...
 
     def events(self, run: str) -> list[Event]: ...
+
+    def release_locks(self, run: str, epoch: int) -> None: ...
 
 
 class Clock(Protocol):
@@ -113,15 +152,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float: ...
 
-    def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until the condition holds; False when the time is over."""
-        ...
-
 
 class Listener(Protocol):
     """Is told every event as it is committed (live view, plain lines, JSON)."""
 
     def event(self, event: Event) -> None: ...
 
-
-Events = Iterable[Event]
+    def measuring(self, measurement: Measurement) -> None: ...

@@ -72,7 +72,10 @@ def read(path: Path) -> Document:
     try:
         node = reader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
-            raise DefinitionError(f"{path}:1: expected a mapping of fields, found {'nothing' if node is None else node.id}")
+            raise DefinitionError(
+                f"{path}:1: expected a mapping of fields, found "
+                f"{'nothing' if node is None else 'a list or a single value'}"
+            )
         lines: dict[FieldPath, str] = {}
         _note_lines(node, (), path, lines)
         data = reader.construct_document(node)
@@ -94,7 +97,9 @@ def _note_lines(node: yaml.Node, path: FieldPath, file: Path, lines: dict[FieldP
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in seen and name != "<<":
-                raise DefinitionError(f"{file}:{line}: {name}: expected each key once, found it again (first in line {seen[name]})")
+                raise DefinitionError(
+                    f"{file}:{line}: {name}: expected each key once, found it again (first in line {seen[name]})"
+                )
             seen[name] = line
             lines[(*path, name)] = f"{file}:{line}"
             _note_lines(value, (*path, name), file, lines)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import DefinitionError, Problem
-from orchestrator.loader.document import Document, parse, read
-from orchestrator.model.topology import Topology
+from orchestrator.loader.document import parse, read
+from orchestrator.model.topology import Host, Router, Topology
 
 FILES = ("topology.yml", "profiles.yml", "hosts.yml")
 
@@ -25,7 +25,10 @@ class LoadedSite:
 def load_site(folder: Path) -> LoadedSite:
     """Read and check a whole site. DefinitionError names file, line and field of every problem."""
     if not folder.is_dir():
-        raise DefinitionError(f"{folder}: expected a site folder (inventory/NAME), found none; choose one with --site, or make one with `drillctl init NAME`")
+        raise DefinitionError(
+            f"{folder}: expected a site folder (inventory/NAME), found none; choose one with "
+            "--site, or make one with `drillctl init NAME`"
+        )
     document = read(folder / "topology.yml")
     profiles = read(folder / "profiles.yml")
     document.data["profiles"] = profiles.data
@@ -34,7 +37,9 @@ def load_site(folder: Path) -> LoadedSite:
     for index, name in enumerate(document.data.pop("catalogue", None) or []):
         catalogue = folder.parent / "catalogue" / f"{name}.yml"
         if not catalogue.is_file():
-            raise DefinitionError([document.located(Problem(("catalogue", index), f"expected a catalogue {catalogue}, found none"))])
+            raise DefinitionError(
+                [document.located(Problem(("catalogue", index), f"expected a catalogue {catalogue}, found none"))]
+            )
         files.append(catalogue)
         document.merge(read(catalogue))
     topology = parse(Topology, document)
@@ -54,7 +59,10 @@ def inventory_hosts(path: Path) -> dict[str, tuple[tuple[str | int, ...], dict[s
 
 
 def _collect(
-    groups: dict[str, Any], path: tuple[str | int, ...], inherited: dict[str, Any], found: dict[str, tuple[tuple[str | int, ...], dict[str, Any]]]
+    groups: dict[str, Any],
+    path: tuple[str | int, ...],
+    inherited: dict[str, Any],
+    found: dict[str, tuple[tuple[str | int, ...], dict[str, Any]]],
 ) -> None:
     for name, group in groups.items():
         body = group or {}
@@ -70,15 +78,23 @@ def _hosts_agree(path: Path, topology: Topology) -> None:
     document = read(path)
     known = inventory_hosts(path)
     problems = []
-    for item in (*topology.hosts, *topology.routers):
+    items: list[Host | Router] = [*topology.hosts, *topology.routers]
+    for item in items:
         if item.id not in known:
-            problems.append(Problem(("all",), f"expected host {item.id} of topology.yml, found no entry", document.where(("all",))))
+            problems.append(
+                Problem(("all",), f"expected host {item.id} of topology.yml, found no entry", document.where(("all",)))
+            )
             continue
         field, variables = known[item.id]
         address = str(variables.get("ansible_host", item.id))
         if address != str(item.management_address):
             problems.append(
-                document.located(Problem((*field, "ansible_host"), f"expected {item.management_address} as in topology.yml, found {address}"))
+                document.located(
+                    Problem(
+                        (*field, "ansible_host"),
+                        f"expected {item.management_address} as in topology.yml, found {address}",
+                    )
+                )
             )
     if problems:
         raise DefinitionError(problems)

@@ -28,7 +28,8 @@ class Response(StrEnum):
 class FaultManner(StrEnum):
     """How a component fails. `dark`: silent, nothing refuses. `hang`: accepts and never answers.
     `grey`: drops forwarded traffic only, so routing and BFD see nothing. `refuse`: answers with RST.
-    `freeze`: a host stops without closing anything."""
+    `freeze`: a host stops without closing anything.
+    """
 
     DARK = "dark"
     HANG = "hang"

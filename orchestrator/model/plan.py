@@ -123,7 +123,9 @@ class Step(Frozen):
     verb: Verb
     title: Title
     targets: tuple[Target, ...] = ()
-    undoes: Annotated[str | None, Field(description="The step that this one undoes; skipped if that never began")] = None
+    undoes: Annotated[str | None, Field(description="The step that this one undoes; skipped if that never began")] = (
+        None
+    )
     policy: Policy = Policy.ASK
     deadline_s: Seconds
     wave: int | None = None

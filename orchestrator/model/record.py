@@ -1,5 +1,6 @@
 """`run.json`: everything a report says, in one self-contained document. Made by the judge and the engine,
-read by `report/`. All times are seconds since the epoch (UTC) unless a name says otherwise."""
+read by `report/`. All times are seconds since the epoch (UTC) unless a name says otherwise.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -112,5 +113,6 @@ class RunRecord(Frozen):
     versions: dict[str, str]
     journal: JournalHead
     ground_truth: Annotated[
-        dict[str, Any] | None, Field(description="Rehearsal only: what the twin's fronts saw; no step or check reads it")
+        dict[str, Any] | None,
+        Field(description="Rehearsal only: what the twin's fronts saw; no step or check reads it"),
     ] = None

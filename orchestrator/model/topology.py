@@ -104,7 +104,10 @@ class Site(Frozen):
     switch_deadline_s: Seconds = 60  # our choice: one gateway's move, release time included
     session_timeout_s: Annotated[
         Seconds | None,
-        Field(description="Silence after which a front forgets a half-open session, unless the front says; unknown: no assist"),
+        Field(
+            description="Silence after which a front forgets a half-open session, unless the front says; "
+            "unknown: no assist"
+        ),
     ] = None
 
     @field_validator("timezone")
@@ -179,7 +182,8 @@ class Link(Frozen):
 
 class Router(Frozen):
     """A CE router of the firm. `paths` orders, per centre, the lines it uses; a line may hang on a
-    router it has a link to."""
+    router it has a link to.
+    """
 
     id: Id
     room: Id
@@ -464,61 +468,77 @@ def problems(topology: Topology) -> Iterator[Problem]:
 
 
 def _unique_ids(t: Topology) -> Iterator[Problem]:
-    for kind in ("centres", "fronts", "carriers", "rooms", "routers", "links", "lines", "hosts", "certificates", "gateways"):
+    for kind in (
+        "centres",
+        "fronts",
+        "carriers",
+        "rooms",
+        "routers",
+        "links",
+        "lines",
+        "hosts",
+        "certificates",
+        "gateways",
+    ):
         seen: dict[str, int] = {}
         for index, item in enumerate(getattr(t, kind)):
             if item.id in seen:
-                yield Problem((kind, index, "id"), f"expected a unique id, found {item.id!r} again (first at {kind}.{seen[item.id]})")
+                yield Problem(
+                    (kind, index, "id"),
+                    f"expected a unique id, found {item.id!r} again (first at {kind}.{seen[item.id]})",
+                )
             seen.setdefault(item.id, index)
 
 
-def _unknown(path: tuple[str | int, ...], what: str, name: str, known: dict[str, object] | set[str]) -> Iterator[Problem]:
+def _unknown(path: tuple[str | int, ...], what: str, name: str, known: set[str]) -> Iterator[Problem]:
     if name not in known:
         yield Problem(path, f"expected a known {what} ({', '.join(sorted(known)) or 'none defined'}), found {name!r}")
 
 
 def _references(t: Topology) -> Iterator[Problem]:
-    centres, lines, routers, rooms, hosts = set(t.centre), set(t.line), set(t.router), set(t.room), set(t.host)
+    """Every name that points at something points at something that is there."""
+    centres, lines, routers, hosts, fronts = set(t.centre), set(t.line), set(t.router), set(t.host), set(t.front)
     certificates = {item.id for item in t.certificates}
-    for i, front in enumerate(t.fronts):
-        yield from _unknown(("fronts", i, "centre"), "centre", front.centre, centres)
+    table: tuple[tuple[str, str, str, set[str]], ...] = (
+        ("fronts", "centre", "centre", centres),
+        ("routers", "room", "room", set(t.room)),
+        ("links", "routers", "router", routers),
+        ("lines", "carrier", "carrier", set(t.carrier)),
+        ("lines", "router", "router", routers),
+        ("lines", "into", "centre", centres),
+        ("lines", "carries", "centre", centres),
+        ("lines", "survives_loss_of", "centre", centres),
+        ("hosts", "room", "room", set(t.room)),
+        ("hosts", "router", "router", routers),
+        ("certificates", "host", "host", hosts),
+        ("gateways", "profile", "profile", set(t.profiles)),
+        ("gateways", "host", "host", hosts),
+        ("gateways", "pair", "gateway", set(t.gateway)),
+        ("gateways", "servers", "front", fronts),
+        ("gateways", "certificates", "certificate", certificates),
+    )
+    for kind, field, what, known in table:
+        for i, item in enumerate(getattr(t, kind)):
+            value = getattr(item, field)
+            if isinstance(value, tuple):
+                for j, name in enumerate(value):
+                    yield from _unknown((kind, i, field, j), what, name, known)
+            elif value is not None:
+                yield from _unknown((kind, i, field), what, value, known)
     for i, router in enumerate(t.routers):
-        yield from _unknown(("routers", i, "room"), "room", router.room, rooms)
         for centre, path in router.paths.items():
             yield from _unknown(("routers", i, "paths", centre), "centre", centre, centres)
             for j, line in enumerate(path):
                 yield from _unknown(("routers", i, "paths", centre, j), "line", line, lines)
-    for i, link in enumerate(t.links):
-        for j, name in enumerate(link.routers):
-            yield from _unknown(("links", i, "routers", j), "router", name, routers)
-    for i, item in enumerate(t.lines):
-        yield from _unknown(("lines", i, "carrier"), "carrier", item.carrier, set(t.carrier))
-        yield from _unknown(("lines", i, "router"), "router", item.router, routers)
-        yield from _unknown(("lines", i, "into"), "centre", item.into, centres)
-        for j, centre in enumerate(item.carries):
-            yield from _unknown(("lines", i, "carries", j), "centre", centre, centres)
-        for j, centre in enumerate(item.survives_loss_of or ()):
-            yield from _unknown(("lines", i, "survives_loss_of", j), "centre", centre, centres)
-    for i, host in enumerate(t.hosts):
-        yield from _unknown(("hosts", i, "room"), "room", host.room, rooms)
-        yield from _unknown(("hosts", i, "router"), "router", host.router, routers)
-    for i, certificate in enumerate(t.certificates):
-        if certificate.host is not None:
-            yield from _unknown(("certificates", i, "host"), "host", certificate.host, hosts)
     for i, gateway in enumerate(t.gateways):
-        yield from _unknown(("gateways", i, "profile"), "profile", gateway.profile, set(t.profiles))
-        yield from _unknown(("gateways", i, "host"), "host", gateway.host, hosts)
-        if gateway.pair is not None:
-            yield from _unknown(("gateways", i, "pair"), "gateway", gateway.pair, set(t.gateway))
-        for j, name in enumerate(gateway.servers):
-            yield from _unknown(("gateways", i, "servers", j), "front", name, set(t.front))
-        for j, name in enumerate(gateway.certificates):
-            yield from _unknown(("gateways", i, "certificates", j), "certificate", name, certificates)
         if gateway.certificate is not None:
-            yield from _unknown(("gateways", i, "certificate"), "certificate", gateway.certificate, set(gateway.certificates))
+            where = ("gateways", i, "certificate")
+            yield from _unknown(where, "certificate of its own list", gateway.certificate, set(gateway.certificates))
 
 
-def _inside(path: tuple[str | int, ...], address: IPv4Address, network: IPv4Network | None, name: str) -> Iterator[Problem]:
+def _inside(
+    path: tuple[str | int, ...], address: IPv4Address, network: IPv4Network | None, name: str
+) -> Iterator[Problem]:
     if network is not None and address not in network:
         yield Problem(path, f"expected an address inside {network} ({name}), found {address}")
 
@@ -536,8 +556,12 @@ def _addresses(t: Topology) -> Iterator[Problem]:
 
     for kind in ("routers", "hosts"):
         for i, item in enumerate(getattr(t, kind)):
-            yield from _inside((kind, i, "management_address"), item.management_address, management, "management network")
-            yield from _inside((kind, i, "site_address"), item.site_address, networks.get(item.room), f"room {item.room}")
+            yield from _inside(
+                (kind, i, "management_address"), item.management_address, management, "management network"
+            )
+            yield from _inside(
+                (kind, i, "site_address"), item.site_address, networks.get(item.room), f"room {item.room}"
+            )
             yield from once((kind, i, "management_address"), item.management_address)
             yield from once((kind, i, "site_address"), item.site_address)
     for i, line in enumerate(t.lines):
@@ -547,7 +571,9 @@ def _addresses(t: Topology) -> Iterator[Problem]:
         yield from once(("lines", i, "remote_address"), line.remote_address)
     for i, front in enumerate(t.fronts):
         centre = t.centre.get(front.centre)
-        yield from _inside(("fronts", i, "address"), front.address, centre and centre.network, f"centre {front.centre}")
+        yield from _inside(
+            ("fronts", i, "address"), front.address, centre.network if centre else None, f"centre {front.centre}"
+        )
 
 
 def _lines(t: Topology) -> Iterator[Problem]:
@@ -557,7 +583,8 @@ def _lines(t: Topology) -> Iterator[Problem]:
             if centre and centre.role is CentreRole.DISASTER_RECOVERY and line.kind is not LineKind.TERRESTRIAL:
                 yield Problem(
                     ("lines", i, "carries", j),
-                    f"expected no satellite line towards {name}: satellite users cannot reach the remote DR centre (SSCC-A.2.1)",
+                    f"expected no satellite line towards {name}: satellite users cannot reach the remote DR "
+                    "centre (SSCC-A.2.1)",
                 )
             if centre and centre.role is CentreRole.DISASTER_RECOVERY and not line.value_added_network:
                 yield Problem(
@@ -572,9 +599,16 @@ def _lines(t: Topology) -> Iterator[Problem]:
                     continue
                 where = ("routers", i, "paths", centre_id, j)
                 if centre_id not in step.carries:
-                    yield Problem(where, f"expected a line that carries {centre_id}, found {name}, which carries {', '.join(step.carries)}")
+                    yield Problem(
+                        where,
+                        f"expected a line that carries {centre_id}, found {name}, which carries "
+                        f"{', '.join(step.carries)}",
+                    )
                 if step.router != router.id and t.link_between(step.router, router.id) is None:
-                    yield Problem(where, f"expected a line on {router.id} or on a router linked to it, found {name} on {step.router}")
+                    yield Problem(
+                        where,
+                        f"expected a line on {router.id} or on a router linked to it, found {name} on {step.router}",
+                    )
 
 
 def _fronts(t: Topology) -> Iterator[Problem]:
@@ -586,7 +620,10 @@ def _fronts(t: Topology) -> Iterator[Problem]:
         if front.group is not None and not front.group.is_multicast:
             yield Problem(("fronts", i, "group"), f"expected a multicast group (224.0.0.0/4), found {front.group}")
         if front.endpoint in endpoints:
-            yield Problem(("fronts", i, "port"), f"expected an endpoint of its own, found {front.endpoint}, which {endpoints[front.endpoint]} has too")
+            yield Problem(
+                ("fronts", i, "port"),
+                f"expected an endpoint of its own, found {front.endpoint}, which {endpoints[front.endpoint]} has too",
+            )
         endpoints.setdefault(front.endpoint, front.id)
 
 
@@ -597,19 +634,25 @@ def _gateways(t: Topology) -> Iterator[Problem]:
         if other is not None and gateway.enabled and other.enabled:
             yield Problem(
                 ("gateways", i, "number"),
-                f"expected a gateway number of its own (SSCC-2.5), found {gateway.number}, which active gateway {other.id} has too",
+                f"expected a gateway number of its own (SSCC-2.5), found {gateway.number}, which active "
+                f"gateway {other.id} has too",
             )
         if other is None or gateway.enabled:
             numbers[gateway.number] = gateway
         pair = t.gateway.get(gateway.pair or "")
         if pair is not None and (pair.pair != gateway.id or pair.role is gateway.role):
-            yield Problem(("gateways", i, "pair"), f"expected a pair of one primary and one standby that name each other, found {pair.id} with pair {pair.pair} and role {pair.role}")
+            yield Problem(
+                ("gateways", i, "pair"),
+                f"expected a pair of one primary and one standby that name each other, found {pair.id} "
+                f"with pair {pair.pair} and role {pair.role}",
+            )
         for j, name in enumerate(gateway.servers):
             front = t.front.get(name)
             if front and (front.service, front.protocol) != (gateway.gateway_class, gateway.protocol):
                 yield Problem(
                     ("gateways", i, "servers", j),
-                    f"expected a front for {gateway.gateway_class} ({gateway.protocol}), found {name} for {front.service} ({front.protocol})",
+                    f"expected a front for {gateway.gateway_class} ({gateway.protocol}), found {name} for "
+                    f"{front.service} ({front.protocol})",
                 )
             if name in gateway.servers[:j]:
                 yield Problem(("gateways", i, "servers", j), f"expected each front once, found {name} again")
@@ -622,20 +665,30 @@ def _certificates(t: Topology) -> Iterator[Problem]:
         if certificate.kind is CertificateKind.EKEY and certificate.host is None:
             yield Problem(("certificates", i, "host"), "expected the host that holds the EKey, found none")
         if certificate.valid_to <= certificate.valid_from:
-            yield Problem(("certificates", i, "valid_to"), f"expected a date after valid_from {certificate.valid_from}, found {certificate.valid_to}")
+            yield Problem(
+                ("certificates", i, "valid_to"),
+                f"expected a date after valid_from {certificate.valid_from}, found {certificate.valid_to}",
+            )
     for i, gateway in enumerate(t.gateways):
         for j, name in enumerate(gateway.certificates):
             item = by_id.get(name)
             if item and item.gateway_number != gateway.number:
-                yield Problem(("gateways", i, "certificates", j), f"expected a certificate of gateway number {gateway.number}, found {name} of {item.gateway_number}")
+                yield Problem(
+                    ("gateways", i, "certificates", j),
+                    f"expected a certificate of gateway number {gateway.number}, found {name} of {item.gateway_number}",
+                )
         used = by_id.get(gateway.certificate or "")
         if used is None or not gateway.enabled:
             continue
         if used.id in users:
             yield Problem(
                 ("gateways", i, "certificate"),
-                f"expected a certificate that no other active gateway uses (SSE-2.2c), found {used.id}, which {users[used.id]} uses",
+                f"expected a certificate that no other active gateway uses (SSE-2.2c), found {used.id}, "
+                f"which {users[used.id]} uses",
             )
         users.setdefault(used.id, gateway.id)
         if used.kind is CertificateKind.EKEY and used.host is not None and used.host != gateway.host:
-            yield Problem(("gateways", i, "certificate"), f"expected an EKey on host {gateway.host}, found {used.id} on {used.host}")
+            yield Problem(
+                ("gateways", i, "certificate"),
+                f"expected an EKey on host {gateway.host}, found {used.id} on {used.host}",
+            )

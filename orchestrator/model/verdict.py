@@ -49,7 +49,8 @@ class ObjectiveResult(Frozen):
 
 class GatewayTimes(Frozen):
     """What was measured of one gateway. Times are seconds since the epoch by the gateway host's clock;
-    durations in seconds. None: not measured (or, for `broken_at`, the connection never broke)."""
+    durations in seconds. None: not measured (or, for `broken_at`, the connection never broke).
+    """
 
     gateway: str
     number: str
@@ -110,6 +111,6 @@ class Verdict(Frozen):
             return 3
         if self.outcome is RunOutcome.ABORTED:
             return 4
-        missed = any(o.state is not ObjectiveState.MET for o in self.objectives)
+        missed = any(item.state is ObjectiveState.MISSED for item in self.objectives)
         restored = self.restoration in (Restoration.PROVED, Restoration.NOT_APPLICABLE)
         return 0 if self.outcome is RunOutcome.PASSED and restored and not missed else 1

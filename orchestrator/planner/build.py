@@ -1,5 +1,6 @@
 """The plan itself: the drill's question resolved, every gateway judged, the steps in order. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -7,7 +8,7 @@ from orchestrator.errors import DefinitionError, Refused
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Drill, Mode, Parameter, ParameterType, Response
 from orchestrator.model.plan import Action, Fault, GatewayChange, Plan, digest_of
-from orchestrator.model.topology import Topology
+from orchestrator.model.topology import LineKind, Topology
 from orchestrator.planner.network import lines_lost
 from orchestrator.planner.placement import Question, gateway_changes, path_changes
 from orchestrator.planner.steps import all_steps, observation_s
@@ -68,13 +69,16 @@ def _parameters(topology: Topology, drill: Drill, settings: dict[str, str]) -> d
     unknown = sorted(set(settings) - set(drill.parameters))
     if unknown:
         known = ", ".join(sorted(drill.parameters)) or "none"
-        raise DefinitionError(f"--set {unknown[0]}: expected a parameter of {drill.drill} ({known}), found {unknown[0]!r}")
+        raise DefinitionError(
+            f"--set {unknown[0]}: expected a parameter of {drill.drill} ({known}), found {unknown[0]!r}"
+        )
     values = {name: settings.get(name, parameter.default) for name, parameter in drill.parameters.items()}
     for name, parameter in drill.parameters.items():
         allowed = _allowed(topology, parameter)
         if values[name] not in allowed:
             raise DefinitionError(
-                f"--set {name}={values[name]}: expected a {parameter.type} of this site ({', '.join(allowed)}), found {values[name]!r}"
+                f"--set {name}={values[name]}: expected a {parameter.type} of this site "
+                f"({', '.join(allowed)}), found {values[name]!r}"
             )
     return values
 
@@ -98,14 +102,19 @@ def _fault(topology: Topology, drill: Drill, parameters: dict[str, str]) -> Faul
         names = tuple(parameters[name[1:]] if name.startswith("$") else name for name in references)
         for name in names:
             if name not in known:
-                raise DefinitionError(f"drill {drill.drill}: fault.{what}: expected one of {', '.join(sorted(known))}, found {name!r}")
+                raise DefinitionError(
+                    f"drill {drill.drill}: fault.{what}: expected one of {', '.join(sorted(known))}, found {name!r}"
+                )
         return names
 
     centres = resolved(drill.fault.centres, dict(topology.centre), "centres")
     carriers = resolved(drill.fault.carriers, dict(topology.carrier), "carriers")
     lines = resolved(drill.fault.lines, dict(topology.line), "lines")
     return Fault(
-        manner=drill.fault.manner, centres=centres, carriers=carriers, lines=lines_lost(topology, centres, carriers, lines)
+        manner=drill.fault.manner,
+        centres=centres,
+        carriers=carriers,
+        lines=lines_lost(topology, centres, carriers, lines),
     )
 
 
@@ -119,32 +128,29 @@ def _assist_is_possible(topology: Topology, changes: tuple[GatewayChange, ...]) 
         if change.action is Action.REPOINT and observation_s(topology, change) is None:
             raise Refused(
                 "ASSIST_TIME_UNKNOWN",
-                f"gateway {change.gateway}: expected session_timeout_s of its fronts and connect_timeout_s of its profile, "
+                f"gateway {change.gateway}: expected session_timeout_s of its fronts and "
+                "connect_timeout_s of its profile, "
                 "found one of them unknown; ask the exchange, or use --response observe or repoint",
             )
 
 
-def _notes(topology: Topology, fault: Fault, drill: Drill) -> list[Title]:
+def _notes(topology: Topology, fault: Fault, drill: Drill) -> Iterator[Title]:
     """What the reader of the plan must know beside the steps."""
-    notes = []
     for carrier in fault.carriers:
-        gone = set(fault.lines)
+        name = topology.carrier[carrier].title
         for centre in topology.centres:
-            into = [line.id for line in topology.lines if centre.id in line.carries and line.kind == "terrestrial"]
-            if into and set(into) <= gone:
-                notes.append(
-                    Title(
-                        zh=f"{topology.carrier[carrier].title.zh}中断即失去全部通往{centre.title.zh}的地面线路",
-                        en=f"losing {carrier} is losing every terrestrial line to {centre.id}",
-                    )
+            into = {
+                line.id for line in topology.lines if centre.id in line.carries and line.kind is LineKind.TERRESTRIAL
+            }
+            if into and into <= set(fault.lines):
+                yield Title(
+                    zh=f"{name.zh}中断即失去全部通往{centre.title.zh}的地面线路",
+                    en=f"losing {carrier} is losing every terrestrial line to {centre.id}",
                 )
-    if drill.move_to:
-        for line in topology.lines:
-            if drill.move_to in line.carries and line.survives_loss_of is None:
-                notes.append(
-                    Title(
-                        zh=f"{line.title.zh}在{topology.centre[line.into].title.zh}不可用时能否到达{topology.centre[drill.move_to].title.zh}：无法判定，本方案不依赖该线路",
-                        en=f"whether {line.id} still reaches {drill.move_to} without {line.into}: not judged, the plan does not rely on it",
-                    )
-                )
-    return notes
+    for line in topology.lines:
+        if drill.move_to and drill.move_to in line.carries and line.survives_loss_of is None:
+            into_title, target = topology.centre[line.into].title, topology.centre[drill.move_to].title
+            yield Title(
+                zh=f"{into_title.zh}不可用时{line.title.zh}能否到达{target.zh}：无法判定，本方案不依赖该线路",
+                en=f"whether {line.id} still reaches {drill.move_to} without {line.into}: not judged, not relied on",
+            )

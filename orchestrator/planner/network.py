@@ -72,7 +72,8 @@ def designated_line(topology: Topology, router: str, front: Front) -> str | None
         )
     order = topology.router[router].paths.get(front.centre, ())
     return next(
-        (line for line in order if topology.line[line].multicast and topology.line[line].kind is LineKind.TERRESTRIAL), None
+        (line for line in order if topology.line[line].multicast and topology.line[line].kind is LineKind.TERRESTRIAL),
+        None,
     )
 
 
@@ -81,7 +82,9 @@ def under(topology: Topology, fault: Fault, out_of_service: Collection[str]) -> 
     return Network(topology, frozenset(fault.centres), frozenset(fault.lines) | frozenset(out_of_service))
 
 
-def lines_lost(topology: Topology, centres: Collection[str], carriers: Collection[str], lines: Collection[str]) -> tuple[str, ...]:
+def lines_lost(
+    topology: Topology, centres: Collection[str], carriers: Collection[str], lines: Collection[str]
+) -> tuple[str, ...]:
     """Every line that is dead because of a fault.
 
     A line ends in one centre; whether it outlives that centre is declared. Not declared means "not judged",

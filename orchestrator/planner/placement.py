@@ -43,7 +43,9 @@ def path_changes(question: Question) -> tuple[PathChange, ...]:
         network = replace(network, moved={key: item.line_after for key, item in found.items()})
 
 
-def _movable(question: Question, network: Network, healthy: Network, found: dict[PathKey, PathChange]) -> Iterator[PathChange]:
+def _movable(
+    question: Question, network: Network, healthy: Network, found: dict[PathKey, PathChange]
+) -> Iterator[PathChange]:
     topology = question.topology
     for router in topology.routers:
         if router.routing is not Routing.STATIC:
@@ -93,31 +95,48 @@ def gateway_changes(question: Question, paths: tuple[PathChange, ...]) -> tuple[
     return tuple(item for item in judged if isinstance(item, GatewayChange))
 
 
-def _judge(question: Question, gateway: Gateway, before: Network, during: Network) -> GatewayChange | str:
+def _judge(  # noqa: PLR0911 - one return per thing that a fault can mean
+    question: Question, gateway: Gateway, before: Network, during: Network
+) -> GatewayChange | str:
     """The change of one gateway, or the sentence that says what path is missing."""
     topology = question.topology
     listed = [topology.front[name] for name in gateway.servers]
     home = next((front for front in listed if before.line_of(gateway, front)), None)
     if home is None:
-        return f"gateway {gateway.id} ({gateway.number}) has no path even before the fault: none of {', '.join(gateway.servers)} is reachable"
-    start = Placement(front=home.id, centre=home.centre, line=before.line_of(gateway, home), certificate=gateway.certificate)
+        names = ", ".join(gateway.servers)
+        return f"gateway {gateway.id} ({gateway.number}) has no path even before the fault: {names} cannot be reached"
+    start = Placement(
+        front=home.id, centre=home.centre, line=before.line_of(gateway, home), certificate=gateway.certificate
+    )
     if during.line_of(gateway, home) == start.line:
-        return _change(question, gateway, start, start, Action.NONE, gateway.servers, _untouched(topology, home))
+        return _change(gateway, start, start, Action.NONE, gateway.servers, _untouched(topology, home))
     if question.move_to and gateway.gateway_class not in question.classes:
-        return _change(question, gateway, start, None, Action.NO_BUSINESS, gateway.servers, _no_business(topology, question.move_to))
+        return _change(
+            question,
+            gateway,
+            start,
+            None,
+            Action.NO_BUSINESS,
+            gateway.servers,
+            _no_business(topology, question.move_to),
+        )
     wanted = _wanted(question, gateway, listed)
     live = [front for front in wanted if during.line_of(gateway, front)]
     if not live:
         return _no_path(topology, gateway, wanted, question)
-    end = Placement(front=live[0].id, centre=live[0].centre, line=during.line_of(gateway, live[0]), certificate=gateway.certificate)
+    end = Placement(
+        front=live[0].id, centre=live[0].centre, line=during.line_of(gateway, live[0]), certificate=gateway.certificate
+    )
     if live[0].id == home.id:
-        return _change(question, gateway, start, end, Action.REROUTED, gateway.servers, _rerouted(topology, start, end))
+        return _change(gateway, start, end, Action.REROUTED, gateway.servers, _rerouted(topology, start, end))
     if gateway.receives_only or question.response is Response.OBSERVE:
-        return _change(question, gateway, start, end, Action.OWN_LIST, gateway.servers, _own_list(topology, start, end))
+        return _change(gateway, start, end, Action.OWN_LIST, gateway.servers, _own_list(topology, start, end))
     refusal = _certificate_refusal(topology, gateway, question.today)
     if refusal:
         raise Refused(*refusal)
-    return _change(question, gateway, start, end, Action.REPOINT, tuple(front.id for front in live), _repoint(topology, start, end))
+    return _change(
+        question, gateway, start, end, Action.REPOINT, tuple(front.id for front in live), _repoint(topology, start, end)
+    )
 
 
 def _wanted(question: Question, gateway: Gateway, listed: list[Front]) -> list[Front]:
@@ -129,14 +148,16 @@ def _wanted(question: Question, gateway: Gateway, listed: list[Front]) -> list[F
     return [
         front
         for front in question.topology.fronts
-        if front.centre == question.move_to and (front.service, front.protocol) == (gateway.gateway_class, gateway.protocol)
+        if front.centre == question.move_to
+        and (front.service, front.protocol) == (gateway.gateway_class, gateway.protocol)
     ]
 
 
 def _no_path(topology: Topology, gateway: Gateway, wanted: list[Front], question: Question) -> str:
     router = topology.host[gateway.host].router
     if not wanted:
-        return f"gateway {gateway.id} ({gateway.number}): no {gateway.gateway_class} ({gateway.protocol}) front at {question.move_to} in its list or the catalogue"
+        kind = f"{gateway.gateway_class} ({gateway.protocol}) front at {question.move_to}"
+        return f"gateway {gateway.id} ({gateway.number}): no {kind} in its list or the catalogue"
     ways = {
         front.centre: ", ".join(topology.router[router].paths.get(front.centre, ())) or "no line"
         for front in wanted
@@ -147,19 +168,27 @@ def _no_path(topology: Topology, gateway: Gateway, wanted: list[Front], question
 
 
 def _certificate_refusal(topology: Topology, gateway: Gateway, today: date) -> tuple[str, str] | None:
-    """SSE-5.2, SSE-4.5: a move restarts the gateway, so its certificate must be valid, and a start may spend a PIN attempt."""
+    """SSE-4.5, SSE-5.2: a move restarts the gateway: its certificate must be valid, and an EKey may lose a PIN attempt."""
     used = next((item for item in topology.certificates if item.id == gateway.certificate), None)
     if used is None:
         return None
     if not used.valid_from <= today <= used.valid_to:
-        return "CERTIFICATE_NOT_VALID", f"gateway {gateway.id}: certificate {used.id} is valid {used.valid_from} to {used.valid_to}, not on {today}; choose another of its certificates first"
+        return (
+            "CERTIFICATE_NOT_VALID",
+            f"gateway {gateway.id}: certificate {used.id} is valid {used.valid_from} to "
+            f"{used.valid_to}, not on {today}; choose another of its certificates first",
+        )
     if used.kind is CertificateKind.EKEY:
-        return "EKEY_START_LIMIT", f"gateway {gateway.id}: moving it and back starts it twice, and each start of EKey {used.id} may spend a PIN attempt (one start per run, SSE-5.2); use --response observe, or its file certificate"
+        return (
+            "EKEY_START_LIMIT",
+            f"gateway {gateway.id}: moving it and back starts it twice, and each start of EKey "
+            f"{used.id} may spend a PIN attempt (one start per run, SSE-5.2); use --response "
+            "observe, or its file certificate",
+        )
     return None
 
 
 def _change(
-    question: Question,
     gateway: Gateway,
     before: Placement,
     after: Placement | None,
@@ -198,15 +227,21 @@ def _no_business(topology: Topology, centre: str) -> Title:
 def _rerouted(topology: Topology, before: Placement, after: Placement) -> Title:
     return Title(
         zh=f"{_line(topology, before.line, 'zh')}中断，网络层改走{_line(topology, after.line, 'zh')}，列表不变",
-        en=f"{_line(topology, before.line, 'en')} is lost; the network takes {_line(topology, after.line, 'en')}, the list stays",
+        en=f"{_line(topology, before.line, 'en')} is lost; the network takes "
+        f"{_line(topology, after.line, 'en')}, the list stays",
     )
 
 
 def _own_list(topology: Topology, before: Placement, after: Placement) -> Title:
     old, new = topology.centre[before.centre].title, topology.centre[after.centre].title
-    return Title(zh=f"{old.zh}不可达，按自身列表顺序转至{new.zh}", en=f"{old.en} cannot be reached; its own list goes on to {new.en}")
+    return Title(
+        zh=f"{old.zh}不可达，按自身列表顺序转至{new.zh}",
+        en=f"{old.en} cannot be reached; its own list goes on to {new.en}",
+    )
 
 
 def _repoint(topology: Topology, before: Placement, after: Placement) -> Title:
     old, new = topology.centre[before.centre].title, topology.centre[after.centre].title
-    return Title(zh=f"{old.zh}不可达，列表改指{new.zh}", en=f"{old.en} cannot be reached; the list is repointed to {new.en}")
+    return Title(
+        zh=f"{old.zh}不可达，列表改指{new.zh}", en=f"{old.en} cannot be reached; the list is repointed to {new.en}"
+    )

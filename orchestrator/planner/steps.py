@@ -24,7 +24,8 @@ PATH_S = 15  # our choice: one route on one router
 
 def observation_s(topology: Topology, change: GatewayChange) -> float | None:
     """How long a gateway's own failover can take: the front's session timeout + list length × connect
-    timeout + a margin (design §3). None: something is unknown."""
+    timeout + a margin (design §3). None: something is unknown.
+    """
     gateway = topology.gateway[change.gateway]
     profile = topology.profiles[gateway.profile]
     releases = [topology.release_s(topology.front[name]) for name in gateway.servers]
@@ -44,20 +45,51 @@ def all_steps(
     """Every step in order. An incident injects nothing, holds nothing and goes back by a run of its own."""
     affected = [change for change in changes if change.action is not Action.NONE]
     waves = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
-    yield from _before(topology, drill, affected)
+    yield from _before(drill, affected)
     if mode is not Mode.INCIDENT:
-        yield _step("inject", Phase.INJECTING, Verb.INJECT, "注入故障", "inject the fault", 30, [Target(kind="fault", name=drill.drill)])
+        yield _step(
+            "inject",
+            Phase.INJECTING,
+            Verb.INJECT,
+            "注入故障",
+            "inject the fault",
+            30,
+            [Target(kind="fault", name=drill.drill)],
+        )
     yield from _switching(topology, response, affected, waves, paths)
+    yield _step(
+        "snapshot-during",
+        Phase.VERIFYING,
+        Verb.SNAPSHOT,
+        "采集切换后状态",
+        "take the state after the switch",
+        SNAPSHOT_S,
+    )
     yield _checks(drill, Phase.VERIFYING, "after_switch", "切换后检查", "check after the switch")
     if mode is Mode.INCIDENT:
         return
-    yield _step("hold", Phase.HOLDING, Verb.HOLD, "保持切换后状态", "hold the switched state", drill.hold_s + 30, hold_s=drill.hold_s)
+    yield _step(
+        "hold",
+        Phase.HOLDING,
+        Verb.HOLD,
+        "保持切换后状态",
+        "hold the switched state",
+        drill.hold_s + 30,
+        hold_s=drill.hold_s,
+    )
     yield from _restoring(topology, affected, waves, paths)
-    yield _step("prove", Phase.PROVING_RESTORATION, Verb.PROVE, "与演练前快照比对", "compare with the snapshot taken before", SNAPSHOT_S)
+    yield _step(
+        "prove",
+        Phase.PROVING_RESTORATION,
+        Verb.PROVE,
+        "与演练前快照比对",
+        "compare with the snapshot taken before",
+        SNAPSHOT_S,
+    )
     yield _checks(drill, Phase.PROVING_RESTORATION, "after_restoration", "恢复后检查", "check after restoration")
 
 
-def _step(
+def _step(  # noqa: PLR0913, PLR0917 - a step is a row of a table, and the rows below read as one
     name: str,
     phase: Phase,
     verb: Verb,
@@ -72,16 +104,26 @@ def _step(
 ) -> Step:
     chosen = tuple(targets) or (Target(kind="site", name="site", arguments=dict(arguments)),)
     return Step(
-        id=name, phase=phase, verb=verb, title=Title(zh=zh, en=en), targets=chosen, undoes=undoes, policy=policy, deadline_s=deadline_s, wave=wave
+        id=name,
+        phase=phase,
+        verb=verb,
+        title=Title(zh=zh, en=en),
+        targets=chosen,
+        undoes=undoes,
+        policy=policy,
+        deadline_s=deadline_s,
+        wave=wave,
     )
 
 
 def _checks(drill: Drill, phase: Phase, when: str, zh: str, en: str) -> Step:
     chosen = getattr(drill.checks, when)
-    return _step(f"check-{when.replace('_', '-')}", phase, Verb.CHECK, zh, en, CHECKS_S).model_copy(update={"checks": chosen})
+    return _step(f"check-{when.replace('_', '-')}", phase, Verb.CHECK, zh, en, CHECKS_S).model_copy(
+        update={"checks": chosen}
+    )
 
 
-def _before(topology: Topology, drill: Drill, affected: Sequence[GatewayChange]) -> Iterator[Step]:
+def _before(drill: Drill, affected: Sequence[GatewayChange]) -> Iterator[Step]:
     targets = [Target(kind="gateway", name=change.gateway) for change in affected]
     yield _step("arm", Phase.PRECHECKING, Verb.ARM, "执行前准备", "arm: connections, preflight", ARM_S, targets)
     yield _step("snapshot", Phase.BASELINING, Verb.SNAPSHOT, "采集演练前快照", "take the snapshot before", SNAPSHOT_S)
@@ -97,9 +139,27 @@ def _switching(
 ) -> Iterator[Step]:
     if response is Response.ASSIST and waves:
         longest = max(observation_s(topology, change) or 0 for wave in waves for change in wave)
-        yield _step("observe", Phase.SWITCHING, Verb.WAIT, "观察等待", "wait for the gateways' own failover", longest + MARGIN_S, until="own_failover", wait_s=longest)
+        yield _step(
+            "observe",
+            Phase.SWITCHING,
+            Verb.WAIT,
+            "观察等待",
+            "wait for the gateways' own failover",
+            longest + MARGIN_S,
+            until="own_failover",
+            wait_s=longest,
+        )
     if paths:
-        yield _step("paths", Phase.SWITCHING, Verb.PATH, "调整静态路由", "move static paths to live lines", PATH_S, _path_targets(paths), Policy.LOOK)
+        yield _step(
+            "paths",
+            Phase.SWITCHING,
+            Verb.PATH,
+            "调整静态路由",
+            "move static paths to live lines",
+            PATH_S,
+            _path_targets(paths),
+            Policy.LOOK,
+        )
     for number, wave in enumerate(waves, 1):
         yield _step(
             f"repoint-{number}",
@@ -113,7 +173,15 @@ def _switching(
             wave=number,
         )
     own = [observation_s(topology, change) or SETTLE_S for change in affected if change.action is Action.OWN_LIST]
-    yield _step("settle", Phase.SWITCHING, Verb.WAIT, "等待全部网关登录恢复", "wait until every gateway is logged in", max([SETTLE_S, *own]) + MARGIN_S, until="settled")
+    yield _step(
+        "settle",
+        Phase.SWITCHING,
+        Verb.WAIT,
+        "等待全部网关登录恢复",
+        "wait until every gateway is logged in",
+        max([SETTLE_S, *own]) + MARGIN_S,
+        until="settled",
+    )
 
 
 def _path_targets(paths: Sequence[PathChange], back: bool = False) -> list[Target]:
@@ -145,10 +213,37 @@ def _restoring(
     waves: Sequence[Sequence[GatewayChange]],
     paths: Sequence[PathChange],
 ) -> Iterator[Step]:
-    yield _step("lift", Phase.RESTORING, Verb.LIFT, "解除故障", "lift the fault", 30, [Target(kind="fault", name="fault")], undoes="inject")
+    yield _step(
+        "lift",
+        Phase.RESTORING,
+        Verb.LIFT,
+        "解除故障",
+        "lift the fault",
+        30,
+        [Target(kind="fault", name="fault")],
+        undoes="inject",
+    )
     if paths:
-        yield _step("paths-back", Phase.RESTORING, Verb.PATH, "静态路由复原", "put static paths back", PATH_S, _path_targets(paths, back=True), Policy.LOOK, undoes="paths")
-    yield _step("routes-back", Phase.RESTORING, Verb.WAIT, "等待路由复原", "wait until routes are as before", SETTLE_S, until="routes_as_before")
+        yield _step(
+            "paths-back",
+            Phase.RESTORING,
+            Verb.PATH,
+            "静态路由复原",
+            "put static paths back",
+            PATH_S,
+            _path_targets(paths, back=True),
+            Policy.LOOK,
+            undoes="paths",
+        )
+    yield _step(
+        "routes-back",
+        Phase.RESTORING,
+        Verb.WAIT,
+        "等待路由复原",
+        "wait until routes are as before",
+        SETTLE_S,
+        until="routes_as_before",
+    )
     for number, wave in reversed(list(enumerate(waves, 1))):
         yield _step(
             f"restore-{number}",
@@ -157,7 +252,10 @@ def _restoring(
             f"第 {number} 批次恢复配置文件",
             f"restore wave {number}",
             topology.site.switch_deadline_s,
-            [Target(kind="gateway", name=change.gateway, arguments={"fronts": list(change.list_before)}) for change in wave],
+            [
+                Target(kind="gateway", name=change.gateway, arguments={"fronts": list(change.list_before)})
+                for change in wave
+            ],
             Policy.LOOK,
             undoes=f"repoint-{number}",
             wave=number,
@@ -171,8 +269,19 @@ def _restoring(
             f"第 {number} 批次网关重连至演练前中心",
             f"reconnect wave {number} to the centre before",
             topology.site.switch_deadline_s,
-            [Target(kind="gateway", name=change.gateway, arguments={"only_if_elsewhere": change.before.front}) for change in wave],
+            [
+                Target(kind="gateway", name=change.gateway, arguments={"only_if_elsewhere": change.before.front})
+                for change in wave
+            ],
             Policy.LOOK,
             wave=number,
         )
-    yield _step("settle-back", Phase.RESTORING, Verb.WAIT, "等待全部网关回到演练前状态", "wait until every gateway is as before", SETTLE_S, until="as_before")
+    yield _step(
+        "settle-back",
+        Phase.RESTORING,
+        Verb.WAIT,
+        "等待全部网关回到演练前状态",
+        "wait until every gateway is as before",
+        SETTLE_S,
+        until="as_before",
+    )

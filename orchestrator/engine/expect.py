@@ -1,0 +1,66 @@
+"""What must be seen of each gateway in each phase, and whether it is seen. Pure."""
+
+from collections.abc import Mapping
+
+from orchestrator.measure import allowed_fronts, front_of
+from orchestrator.model.event import CheckResult, RouteSample, Sample
+from orchestrator.model.plan import Action, GatewayChange, Plan
+from orchestrator.model.topology import Topology
+from orchestrator.ports import Expectations, GatewayExpectation, Snapshot
+
+
+def is_up(plan: Plan, topology: Topology, change: GatewayChange, sample: Sample | None) -> bool:
+    """Whether a gateway works during the fault. A session with a front that is dead is stale, never up."""
+    return front_of(topology, sample) in allowed_fronts(plan, topology, change)
+
+
+def is_connecting(topology: Topology, plan: Plan, sample: Sample | None) -> bool:
+    """Whether a gateway is on its way to a live front by itself: assist leaves it alone."""
+    if sample is None or not sample.running or sample.connecting is None:
+        return False
+    front = topology.front_at.get(sample.connecting)
+    return front is not None and front.centre not in plan.fault.centres
+
+
+def is_as_before(topology: Topology, change: GatewayChange, sample: Sample | None) -> bool:
+    """Whether a gateway is back at the front where the baseline had it."""
+    return front_of(topology, sample) == change.before.front
+
+
+def routes_are(routes: Mapping[str, RouteSample], wanted: Mapping[str, Mapping[str, str | None]]) -> bool:
+    """Whether every router uses the line towards each centre that it used before."""
+    return all(router in routes and dict(routes[router].lines) == dict(lines) for router, lines in wanted.items())
+
+
+def baseline(plan: Plan, topology: Topology, before: Snapshot) -> Expectations:
+    """Before the fault, and again after restoration: every gateway at its first reachable front."""
+    gateways = [
+        GatewayExpectation(
+            gateway=change.gateway,
+            fronts=change.list_before,
+            sessions=(change.before.front,),
+            line=None if topology.gateway[change.gateway].receives_only else change.before.line,
+            config_sha256=before.gateways.get(change.gateway, {}).get("config_sha256"),
+        )
+        for change in plan.gateways
+    ]
+    return Expectations(gateways, {})
+
+
+def switched(plan: Plan, topology: Topology, before: Snapshot, repointed: frozenset[str]) -> Expectations:
+    """While the fault lasts. `repointed` are the gateways whose list really was changed (assist: only some)."""
+    gateways = []
+    for change in plan.gateways:
+        changed = change.gateway in repointed
+        unmeasured = change.after is None or topology.gateway[change.gateway].receives_only
+        gateways.append(
+            GatewayExpectation(
+                gateway=change.gateway,
+                fronts=change.list_after if changed else change.list_before,
+                sessions=allowed_fronts(plan, topology, change),
+                line=None if unmeasured or change.after is None else change.after.line,
+                config_sha256=None if changed else before.gateways.get(change.gateway, {}).get("config_sha256"),
+                result=CheckResult.NO_SUCH_BUSINESS if change.action is Action.NO_BUSINESS else CheckResult.NORMAL,
+            )
+        )
+    return Expectations(gateways, {})

@@ -1,0 +1,227 @@
+"""What the sampler saw and what the gateways stamped → times per gateway. Pure.
+
+Durations come from stamps made on the gateway's own host; the sampler confirms them and stands in, with its
+interval as ±, where there is no stamp (design §7). Host times are put on the controller's clock by the
+offsets recorded before.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+
+from orchestrator.model.event import LogStamp, RouteSample, Sample
+from orchestrator.model.plan import Action, GatewayChange, Plan
+from orchestrator.model.topology import GatewayClass, Topology
+from orchestrator.model.verdict import ClassTimes, GatewayTimes
+
+GREENS_IN_A_ROW = 3  # our choice: recovery is the first of so many good samples (design §7)
+
+
+@dataclass(frozen=True)
+class Window:
+    """While the fault lasted, on the controller's clock. `lifted_at` None: never lifted, up to the end."""
+
+    fault_at: float
+    lifted_at: float | None
+
+    def holds(self, at: float) -> bool:
+        return self.fault_at <= at and (self.lifted_at is None or at < self.lifted_at)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Everything seen of one gateway, on the controller's clock, in order of time."""
+
+    samples: Sequence[Sample]
+    stamps: Sequence[LogStamp]
+    stopped_at: Sequence[float]  # when a script of ours stopped it
+
+    def within(self, window: Window) -> "Series":
+        return Series(
+            [item for item in self.samples if window.holds(item.at)],
+            [item for item in self.stamps if window.holds(item.at)],
+            [at for at in self.stopped_at if window.holds(at)],
+        )
+
+
+def allowed_fronts(plan: Plan, topology: Topology, change: GatewayChange) -> tuple[str, ...]:
+    """Fronts that a gateway's session may be with while the fault lasts."""
+    if change.after is None:
+        return ()
+    if change.action in (Action.NONE, Action.REROUTED):
+        return (change.after.front,)
+    return tuple(name for name in change.list_after if topology.front[name].centre not in plan.fault.centres)
+
+
+def front_of(topology: Topology, sample: Sample | None) -> str | None:
+    """The front that a gateway is logged in to (receives from) by a sample; None: none, or unknown."""
+    if sample is None or not sample.logged_in or sample.session is None:
+        return None
+    front = topology.front_at.get(sample.session)
+    return front.id if front else None
+
+
+def gateway_times(
+    plan: Plan,
+    topology: Topology,
+    change: GatewayChange,
+    series: Series,
+    routes: Sequence[RouteSample],
+    window: Window,
+    list_changed: bool,
+) -> GatewayTimes:
+    """Times of one gateway: broken, connection restored, login restored, and where it was when."""
+    inside = series.within(window)
+    good = allowed_fronts(plan, topology, change)
+    up = [front_of(topology, sample) in good for sample in inside.samples]
+    broken, broken_stamped = _broken(inside, up)
+    login, login_stamped = _recovered(inside, up, broken)
+    stamped = broken_stamped and login_stamped
+    last = inside.samples[-1] if inside.samples else None
+    before = _last([item for item in series.samples if item.at < window.fault_at])
+    after = _last(series.samples)
+    interval_s = topology.site.sample_interval_ms / 1000
+    return GatewayTimes(
+        gateway=change.gateway,
+        number=change.number,
+        gateway_class=change.gateway_class,
+        host=change.host,
+        action=change.action,
+        broken_at=broken,
+        connected_at=_connected(inside, broken, login),
+        login_at=login,
+        switch_s=None if broken is None or login is None else max(0.0, login - broken),
+        gap_s=_gap(series, window),
+        resolution_s=0.0 if stamped else interval_s,
+        front_before=front_of(topology, before),
+        front_during=front_of(topology, last),
+        front_after=front_of(topology, after),
+        line_before=_line(topology, change, routes, before),
+        line_during=_line(topology, change, routes, last),
+        line_after=_line(topology, change, routes, after),
+        list_changed=list_changed,
+        came_back=_came_back(change, up),
+    )
+
+
+def _came_back(change: GatewayChange, up: Sequence[bool]) -> bool:
+    """Whether it worked at the end, for as many samples as recovery asks for."""
+    if change.action is Action.NO_BUSINESS:
+        return False
+    return len(up) >= GREENS_IN_A_ROW and all(up[-GREENS_IN_A_ROW:])
+
+
+def _broken(inside: Series, up: Sequence[bool]) -> tuple[float | None, bool]:
+    """First evidence that the connection broke, and whether it was stamped at the gateway."""
+    stamps = [item.at for item in inside.stamps if item.event in ("lost", "logged_out")] + list(inside.stopped_at)
+    seen = next((sample.at for sample, good in zip(inside.samples, up, strict=True) if not good), None)
+    if stamps and (seen is None or min(stamps) <= seen):
+        return min(stamps), True
+    return seen, False
+
+
+def _recovered(inside: Series, up: Sequence[bool], broken: float | None) -> tuple[float | None, bool]:
+    """The login that lasted: the first of N good samples in a row after the break, by its stamp if there is one."""
+    if broken is None:
+        return None, False
+    for index, sample in enumerate(inside.samples):
+        run = up[index : index + GREENS_IN_A_ROW]
+        if sample.at > broken and len(run) == GREENS_IN_A_ROW and all(run):
+            logins = [item.at for item in inside.stamps if item.event == "logged_in" and broken <= item.at <= sample.at]
+            return (logins[-1], True) if logins else (sample.at, False)
+    return None, False
+
+
+def _connected(inside: Series, broken: float | None, login: float | None) -> float | None:
+    if broken is None or login is None:
+        return None
+    stamps = [item.at for item in inside.stamps if item.event == "connected" and broken <= item.at <= login]
+    return stamps[-1] if stamps else login
+
+
+def _gap(series: Series, window: Window) -> float | None:
+    """The longest time without a new sequence that touches the fault's window; None: nothing came, or not again."""
+    moved = _moves(series.samples)
+    pairs = pairwise(moved)
+    gaps = [
+        later - earlier
+        for earlier, later in pairs
+        if later >= window.fault_at and (window.lifted_at is None or earlier < window.lifted_at)
+    ]
+    return max(gaps, default=None)
+
+
+def _moves(samples: Sequence[Sample]) -> list[float]:
+    """Moments at which the market-data sequence was seen to have moved on."""
+    moved, newest = [], None
+    for sample in samples:
+        if sample.sequence is not None and newest is not None and sample.sequence > newest:
+            moved.append(sample.at)
+        newest = sample.sequence if sample.sequence is not None else newest
+    return moved
+
+
+def _line(
+    topology: Topology, change: GatewayChange, routes: Sequence[RouteSample], sample: Sample | None
+) -> str | None:
+    """The line in use by the CE router's own table; multicast is routed apart and not measured."""
+    front = front_of(topology, sample)
+    if front is None or sample is None or topology.gateway[change.gateway].receives_only:
+        return None
+    router = topology.host[change.host].router
+    own = [item for item in routes if item.router == router]
+    nearest = min(own, key=lambda item: abs(item.at - sample.at), default=None)
+    return nearest.lines.get(topology.front[front].centre) if nearest else None
+
+
+def _last[T](items: Sequence[T]) -> T | None:
+    return items[-1] if items else None
+
+
+def class_times(times: Iterable[GatewayTimes]) -> tuple[ClassTimes, ...]:
+    """Shortest, longest and average switch time per class, as the exchanges' feedback forms ask."""
+    grouped: dict[GatewayClass, list[GatewayTimes]] = {}
+    for item in times:
+        grouped.setdefault(item.gateway_class, []).append(item)
+    found = []
+    for gateway_class, items in grouped.items():
+        measured = [item.switch_s for item in items if item.switch_s is not None]
+        found.append(
+            ClassTimes(
+                gateway_class=gateway_class,
+                count=len(items),
+                measured=len(measured),
+                shortest_s=min(measured, default=None),
+                longest_s=max(measured, default=None),
+                average_s=fmean(measured) if measured else None,
+            )
+        )
+    return tuple(found)
+
+
+def on_controller_clock(
+    topology: Topology,
+    samples: Iterable[Sample],
+    stamps: Iterable[LogStamp],
+    stopped: Mapping[str, Sequence[float]],
+    offset_s: Mapping[str, float],
+) -> dict[str, Series]:
+    """Series per gateway, host times shifted by the offsets measured before."""
+    by_sample: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_sample.setdefault(sample.gateway, []).append(
+            sample.model_copy(update={"at": sample.at - offset_s.get(sample.host, 0.0)})
+        )
+    by_stamp: dict[str, list[LogStamp]] = {}
+    for stamp in stamps:
+        shift = offset_s.get(topology.gateway[stamp.gateway].host, 0.0)
+        by_stamp.setdefault(stamp.gateway, []).append(stamp.model_copy(update={"at": stamp.at - shift}))
+    return {
+        gateway.id: Series(
+            sorted(by_sample.get(gateway.id, ()), key=lambda item: item.at),
+            sorted(by_stamp.get(gateway.id, ()), key=lambda item: item.at),
+            [at - offset_s.get(gateway.host, 0.0) for at in stopped.get(gateway.id, ())],
+        )
+        for gateway in topology.gateways
+    }

@@ -1,0 +1,244 @@
+"""The engine on a simulated site that counts effects: what was touched, what was not, and what is left."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from orchestrator.engine import Assignment, Engine
+from orchestrator.engine.run import locks_of
+from orchestrator.errors import Refused
+from orchestrator.journal import SqliteJournal, chain_is_valid
+from orchestrator.judge import judge
+from orchestrator.loader.drill import load_drill
+from orchestrator.loader.site import load_site
+from orchestrator.model.drill import Mode, Response
+from orchestrator.model.event import Event, EventKind
+from orchestrator.model.plan import Plan, Step, Verb
+from orchestrator.model.topology import Topology
+from orchestrator.model.verdict import Restoration, RunOutcome, Verdict
+from orchestrator.planner import Request, make_plan
+from tests.engine.sim import SimClock, SimWorld
+from tests.support.sites import ROOT
+
+SITE = load_site(ROOT / "inventory/example")
+FUTIAN = ("nq-trade-1", "nq-trade-3", "nq-md-1", "nq-ccnet-1")
+
+
+@dataclass
+class Stage:
+    """A plan, a simulated site, and a journal on disk."""
+
+    topology: Topology
+    plan: Plan
+    world: SimWorld
+    journal: SqliteJournal
+    folder: Path
+
+    def play(self) -> Verdict:
+        epoch = self.journal.open_run("r1", self.plan, self.folder, "tester", locks_of(self.plan, self.topology))
+        clock = self.world.clock
+        Engine(Assignment("r1", epoch, self.plan, self.topology, self.folder), self.world, self.journal, clock).run()
+        return judge(self.plan, self.topology, self.events, self.world.observations(), chain_is_valid(self.events))
+
+    @property
+    def events(self) -> list[Event]:
+        return self.journal.events("r1")
+
+    def touched(self, verb: str) -> list[str]:
+        return sorted(target for found, target in self.world.effects if found == verb)
+
+
+class Stager:
+    """Makes stages and closes their journals."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journals: list[SqliteJournal] = []
+
+    def journal(self, clock: SimClock) -> SqliteJournal:
+        self.journals.append(SqliteJournal(self.folder / "journal.db", clock))
+        return self.journals[-1]
+
+    def __call__(
+        self,
+        drill: str = "single-centre-failure",
+        response: Response | None = None,
+        mode: Mode = Mode.REHEARSAL,
+        **parameters: str,
+    ) -> Stage:
+        topology, clock = SITE.topology, SimClock()
+        request = Request(mode, date(2026, 11, 22), parameters, response)
+        plan = make_plan(topology, SITE.digest, load_drill(ROOT / "drills", drill), request)
+        return Stage(topology, plan, SimWorld(topology, clock), self.journal(clock), self.folder)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stager]:
+    stager = Stager(tmp_path)
+    yield stager
+    for journal in stager.journals:
+        journal.close()
+
+
+@pytest.mark.parametrize(
+    ("drill", "parameters"),
+    [
+        ("single-centre-failure", {"centre": "futian"}),
+        ("single-centre-failure", {"centre": "southern"}),
+        ("single-carrier-failure", {"carrier": "telecom"}),
+        ("single-carrier-failure", {"carrier": "unicom"}),
+        ("beijing-dr-cutover", {}),
+    ],
+)
+def test_every_drill_passes_and_is_restored(stage: Stager, drill: str, parameters: dict[str, str]) -> None:
+    play = stage(drill, **parameters)
+    lists = {name: state.fronts for name, state in play.world.gateways.items()}
+    verdict = play.play()
+    assert (verdict.outcome, verdict.restoration, verdict.reasons) == (RunOutcome.PASSED, Restoration.PROVED, ())
+    assert verdict.exit_code == 0
+    assert {name: state.fronts for name, state in play.world.gateways.items()} == lists
+    assert play.world.fault is None
+    assert chain_is_valid(play.events)
+
+
+def test_repoint_changes_each_affected_list_once_and_puts_it_back_once(stage: Stager) -> None:
+    play = stage()
+    verdict = play.play()
+    assert play.touched("repoint") == play.touched("restore") == sorted(FUTIAN)
+    assert verdict.lists_changed == len(FUTIAN)
+    assert play.world.effects.count(("inject", "fault")) == play.world.effects.count(("lift", "fault")) == 1
+
+
+def test_observe_changes_no_list(stage: Stager) -> None:
+    play = stage(response=Response.OBSERVE)
+    verdict = play.play()
+    assert (play.touched("repoint"), play.touched("restore"), verdict.lists_changed) == ([], [], 0)
+    assert verdict.outcome is RunOutcome.PASSED
+
+
+def test_assist_changes_only_what_stays_down(stage: Stager) -> None:
+    play = stage(response=Response.ASSIST)
+    play.world.gateways["nq-trade-3"].stuck = True
+    verdict = play.play()
+    assert play.touched("repoint") == play.touched("restore") == ["nq-trade-3"]
+    assert (verdict.lists_changed, verdict.outcome, verdict.restoration) == (1, RunOutcome.PASSED, Restoration.PROVED)
+
+
+def test_a_gateway_that_never_comes_back_fails_the_run_and_the_others_are_restored(stage: Stager) -> None:
+    play = stage()
+
+    def kill(step: Step) -> None:
+        if step.verb is Verb.REPOINT:
+            play.world.gateways["nq-md-1"].dead = True
+
+    play.world.before_act = kill
+    verdict = play.play()
+    assert (verdict.outcome, verdict.restoration, verdict.exit_code) == (RunOutcome.FAILED, Restoration.NOT_PROVED, 1)
+    assert any("nq-md-1" in reason.en for reason in verdict.reasons)
+    assert {item.target for item in verdict.differences} == {"nq-md-1"}
+    assert play.touched("restore") == sorted(FUTIAN)
+
+
+def test_a_baseline_that_is_not_met_touches_nothing(stage: Stager) -> None:
+    play = stage()
+    play.world.abnormal["baselining"] = "nq-trade-1"
+    verdict = play.play()
+    assert play.world.effects == []
+    assert (verdict.outcome, verdict.restoration, verdict.exit_code) == (
+        RunOutcome.NOT_STARTED,
+        Restoration.NOT_APPLICABLE,
+        3,
+    )
+
+
+def test_a_host_that_cannot_be_armed_touches_nothing(stage: Stager) -> None:
+    play = stage()
+    play.world.unreachable["nq-ccnet-1"] = "no route"
+    assert play.play().outcome is RunOutcome.NOT_STARTED
+    assert play.world.effects == []
+
+
+def test_an_undo_that_fails_leaves_restoration_unproved(stage: Stager) -> None:
+    play = stage()
+    play.world.broken_restore.add("nq-trade-1")
+    verdict = play.play()
+    assert (verdict.outcome, verdict.restoration, verdict.exit_code) == (RunOutcome.PASSED, Restoration.NOT_PROVED, 1)
+    assert [item.target for item in verdict.differences if item.field == "endpoints"] == ["nq-trade-1"]
+
+
+def test_an_abort_undoes_what_began_and_nothing_else(stage: Stager) -> None:
+    play = stage("beijing-dr-cutover")
+
+    def abort(step: Step) -> None:
+        if step.id == "repoint-1":
+            signal.raise_signal(signal.SIGTERM)
+
+    play.world.before_act = abort
+    verdict = play.play()
+    first = [target.name for step in play.plan.steps if step.id == "repoint-1" for target in step.targets]
+    assert play.touched("repoint") == play.touched("restore") == sorted(first)
+    assert (verdict.outcome, verdict.restoration, verdict.exit_code) == (RunOutcome.ABORTED, Restoration.PROVED, 4)
+    assert play.world.fault is None
+
+
+def test_an_incident_injects_nothing_and_puts_nothing_back(stage: Stager) -> None:
+    play = stage(mode=Mode.INCIDENT)
+    verdict = play.play()
+    assert play.touched("inject") == play.touched("lift") == play.touched("restore") == []
+    assert verdict.restoration is Restoration.NOT_APPLICABLE
+
+
+def test_the_intent_is_on_disk_before_each_effect(stage: Stager) -> None:
+    play = stage()
+    seen: list[bool] = []
+    other = stage.journal(play.world.clock)
+
+    def look(step: Step) -> None:
+        seen.append(
+            any(
+                event.step == step.id and event.kind in (EventKind.INTENT, EventKind.UNDO_INTENT)
+                for event in other.events("r1")
+            )
+        )
+
+    play.world.before_act = look
+    play.play()
+    assert len(seen) >= 2
+    assert all(seen)
+
+
+def test_two_runs_never_hold_the_same_gateway(stage: Stager) -> None:
+    play = stage()
+    locks = locks_of(play.plan, play.topology)
+    play.journal.open_run("other", play.plan, play.folder, "tester", locks)
+    with pytest.raises(Refused, match=r"LOCKED: .* is held by run other"):
+        play.play()
+    assert play.world.effects == []
+
+
+def test_locks_are_free_after_a_run_is_closed(stage: Stager) -> None:
+    play = stage()
+    play.play()
+    assert play.journal.open_run("next", play.plan, play.folder, "tester", locks_of(play.plan, play.topology)) == 1
+
+
+def test_an_orchestrator_that_lost_its_epoch_can_write_no_more(stage: Stager) -> None:
+    play = stage()
+    epoch = play.journal.open_run("r1", play.plan, play.folder, "tester", [])
+    with pytest.raises(Refused, match="EPOCH"):
+        play.journal.append("r1", epoch - 1, EventKind.NOTE, {"what": "error", "text": "late"})
+    assert len(play.events) == 1
+
+
+def test_a_changed_event_breaks_the_chain(stage: Stager) -> None:
+    play = stage()
+    play.play()
+    events = play.events
+    changed = events[3].model_copy(update={"data": {**events[3].data, "forged": True}})
+    assert chain_is_valid(events)
+    assert not chain_is_valid([*events[:3], changed, *events[4:]])
+    assert not chain_is_valid([*events[:3], *events[4:]])
