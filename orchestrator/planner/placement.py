@@ -112,7 +112,6 @@ def _judge(  # noqa: PLR0911 - one return per thing that a fault can mean
         return _change(gateway, start, start, Action.NONE, gateway.servers, _untouched(topology, home))
     if question.move_to and gateway.gateway_class not in question.classes:
         return _change(
-            question,
             gateway,
             start,
             None,
@@ -135,7 +134,7 @@ def _judge(  # noqa: PLR0911 - one return per thing that a fault can mean
     if refusal:
         raise Refused(*refusal)
     return _change(
-        question, gateway, start, end, Action.REPOINT, tuple(front.id for front in live), _repoint(topology, start, end)
+        gateway, start, end, Action.REPOINT, tuple(front.id for front in live), _repoint(topology, start, end)
     )
 
 
@@ -168,22 +167,26 @@ def _no_path(topology: Topology, gateway: Gateway, wanted: list[Front], question
 
 
 def _certificate_refusal(topology: Topology, gateway: Gateway, today: date) -> tuple[str, str] | None:
-    """SSE-4.5, SSE-5.2: a move restarts the gateway: its certificate must be valid, and an EKey may lose a PIN attempt."""
+    """SSE-4.5, SSE-5.2: a move restarts the gateway, so its certificate is valid; an EKey start may spend a PIN try."""
     used = next((item for item in topology.certificates if item.id == gateway.certificate), None)
     if used is None:
         return None
     if not used.valid_from <= today <= used.valid_to:
         return (
             "CERTIFICATE_NOT_VALID",
-            f"gateway {gateway.id}: certificate {used.id} is valid {used.valid_from} to "
-            f"{used.valid_to}, not on {today}; choose another of its certificates first",
+            (
+                f"gateway {gateway.id}: certificate {used.id} is valid {used.valid_from} to "
+                f"{used.valid_to}, not on {today}; choose another of its certificates first"
+            ),
         )
     if used.kind is CertificateKind.EKEY:
         return (
             "EKEY_START_LIMIT",
-            f"gateway {gateway.id}: moving it and back starts it twice, and each start of EKey "
-            f"{used.id} may spend a PIN attempt (one start per run, SSE-5.2); use --response "
-            "observe, or its file certificate",
+            (
+                f"gateway {gateway.id}: moving it and back starts it twice, and each start of EKey "
+                f"{used.id} may spend a PIN attempt (one start per run, SSE-5.2); use --response "
+                "observe, or its file certificate"
+            ),
         )
     return None
 
