@@ -75,7 +75,7 @@ def gateway_times(
     inside = series.within(window)
     good = allowed_fronts(plan, topology, change)
     up = [front_of(topology, sample) in good for sample in inside.samples]
-    broken, broken_stamped = _broken(inside, up)
+    broken, broken_stamped = _broken(topology, inside, change.before.front)
     login, login_stamped = _recovered(inside, up, broken)
     stamped = broken_stamped and login_stamped
     last = inside.samples[-1] if inside.samples else None
@@ -112,10 +112,13 @@ def _came_back(change: GatewayChange, up: Sequence[bool]) -> bool:
     return len(up) >= GREENS_IN_A_ROW and all(up[-GREENS_IN_A_ROW:])
 
 
-def _broken(inside: Series, up: Sequence[bool]) -> tuple[float | None, bool]:
-    """First evidence that the connection broke, and whether it was stamped at the gateway."""
+def _broken(topology: Topology, inside: Series, home: str) -> tuple[float | None, bool]:
+    """First evidence at the gateway that its connection broke, and whether it was stamped there.
+
+    That the fault was made is no evidence: a gateway that hangs on to a dead session has not noticed yet.
+    """
     stamps = [item.at for item in inside.stamps if item.event in ("lost", "logged_out")] + list(inside.stopped_at)
-    seen = next((sample.at for sample, good in zip(inside.samples, up, strict=True) if not good), None)
+    seen = next((sample.at for sample in inside.samples if front_of(topology, sample) != home), None)
     if stamps and (seen is None or min(stamps) <= seen):
         return min(stamps), True
     return seen, False

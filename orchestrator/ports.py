@@ -98,6 +98,10 @@ class World(Protocol):
 
     def arm(self, plan: Plan, deadline_s: float) -> list[TargetResult]: ...
 
+    def disarm(self) -> list[TargetResult]:
+        """Take off the hosts what `arm` put there."""
+        ...
+
     def act(self, step: Step, attempt: int, before: "Snapshot") -> list[TargetResult]:
         """Carry out a repoint, restore, restart or path step on all its targets at once. `before` is the
         snapshot of the baseline: a file that is not as expected is not touched.

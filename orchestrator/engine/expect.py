@@ -1,11 +1,13 @@
 """What must be seen of each gateway in each phase, and whether it is seen. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from orchestrator.measure import allowed_fronts, front_of
 from orchestrator.model.event import CheckResult, RouteSample, Sample
 from orchestrator.model.plan import Action, GatewayChange, Plan
 from orchestrator.model.topology import Topology
+from orchestrator.planner.network import under
 from orchestrator.ports import Expectations, GatewayExpectation, Snapshot
 
 
@@ -44,7 +46,7 @@ def baseline(plan: Plan, topology: Topology, before: Snapshot) -> Expectations:
         )
         for change in plan.gateways
     ]
-    return Expectations(gateways, {})
+    return Expectations(gateways, before.routers)
 
 
 def switched(plan: Plan, topology: Topology, before: Snapshot, repointed: frozenset[str]) -> Expectations:
@@ -63,4 +65,15 @@ def switched(plan: Plan, topology: Topology, before: Snapshot, repointed: frozen
                 result=CheckResult.NO_SUCH_BUSINESS if change.action is Action.NO_BUSINESS else CheckResult.NORMAL,
             )
         )
-    return Expectations(gateways, {})
+    return Expectations(gateways, _routes(plan, topology))
+
+
+def _routes(plan: Plan, topology: Topology) -> dict[str, dict[str, str | None]]:
+    """The line of every router towards every centre that is still there, as the plan has it."""
+    moved = {(item.router, item.centre): item.line_after for item in plan.paths}
+    network = replace(under(topology, plan.fault, plan.out_of_service), moved=moved)
+    found: dict[str, dict[str, str | None]] = {}
+    for router in topology.routers:
+        lines = {centre: network.line_to(router.id, centre) for centre in router.paths}
+        found[router.id] = {centre: line for centre, line in lines.items() if line is not None}
+    return found

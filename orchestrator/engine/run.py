@@ -195,6 +195,8 @@ class Engine:
         match step.verb:
             case Verb.ARM:
                 return self._arm(step)
+            case Verb.DISARM:
+                return self._world.disarm()
             case Verb.SNAPSHOT:
                 return self._snapshot(step)
             case Verb.CHECK:

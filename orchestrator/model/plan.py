@@ -86,6 +86,7 @@ class Verb(StrEnum):
     """What a step does. Each that touches a target is one playbook."""
 
     ARM = "arm"
+    DISARM = "disarm"
     SNAPSHOT = "snapshot"
     CHECK = "check"
     INJECT = "inject"

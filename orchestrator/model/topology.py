@@ -173,11 +173,15 @@ class Room(Frozen):
 
 
 class Link(Frozen):
-    """A link of the firm between the CE routers of two rooms."""
+    """A link of the firm between the CE routers of two rooms: the first two addresses, in the order of `routers`."""
 
     id: Id
     routers: tuple[Id, Id]
     network: IPv4Network
+
+    def address_of(self, router: str) -> IPv4Address:
+        """The address that one of the two routers has on the link."""
+        return self.network[1 + self.routers.index(router)]
 
 
 class Router(Frozen):

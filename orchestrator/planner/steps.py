@@ -79,6 +79,14 @@ def all_steps(
     )
     yield from _restoring(topology, affected, waves, paths)
     yield _step(
+        "disarm",
+        Phase.RESTORING,
+        Verb.DISARM,
+        "清除目标主机上的运行文件",
+        "take everything of ours off the hosts",
+        ARM_S,
+    )
+    yield _step(
         "prove",
         Phase.PROVING_RESTORATION,
         Verb.PROVE,
@@ -188,8 +196,9 @@ def _path_targets(paths: Sequence[PathChange], back: bool = False) -> list[Targe
     return [
         Target(
             kind="router",
-            name=change.router,
+            name=f"{change.router}/{change.centre}",
             arguments={
+                "router": change.router,
                 "centre": change.centre,
                 "line": change.line_before if back else change.line_after,
                 "line_before": change.line_after if back else change.line_before,

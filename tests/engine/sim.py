@@ -159,6 +159,9 @@ class SimWorld:
             for change in plan.affected
         ]
 
+    def disarm(self) -> list[TargetResult]:
+        return []
+
     def measure(self, folder: Path) -> "SimWorld":
         del folder
         for _ in range(4):
@@ -221,7 +224,7 @@ class SimWorld:
     def _one(self, step: Step, name: str, arguments: Mapping[str, Any], before: Snapshot) -> TargetResult:
         self.effects.append((step.verb.value, name))
         if step.verb is Verb.PATH:
-            self.moved[name, arguments["centre"]] = arguments["line"]
+            self.moved[arguments["router"], arguments["centre"]] = arguments["line"]
             return TargetResult(name, Outcome.SUCCEEDED)
         state = self.gateways[name]
         if step.verb is Verb.RESTORE and name in self.broken_restore:

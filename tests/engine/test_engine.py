@@ -68,10 +68,10 @@ class Stager:
         drill: str = "single-centre-failure",
         response: Response | None = None,
         mode: Mode = Mode.REHEARSAL,
-        **parameters: str,
+        parameters: dict[str, str] | None = None,
     ) -> Stage:
         topology, clock = SITE.topology, SimClock()
-        request = Request(mode, date(2026, 11, 22), parameters, response)
+        request = Request(mode, date(2026, 11, 22), parameters or {}, response)
         plan = make_plan(topology, SITE.digest, load_drill(ROOT / "drills", drill), request)
         return Stage(topology, plan, SimWorld(topology, clock), self.journal(clock), self.folder)
 
@@ -95,7 +95,7 @@ def stage(tmp_path: Path) -> Iterator[Stager]:
     ],
 )
 def test_every_drill_passes_and_is_restored(stage: Stager, drill: str, parameters: dict[str, str]) -> None:
-    play = stage(drill, **parameters)
+    play = stage(drill, parameters=parameters)
     lists = {name: state.fronts for name, state in play.world.gateways.items()}
     verdict = play.play()
     assert (verdict.outcome, verdict.restoration, verdict.reasons) == (RunOutcome.PASSED, Restoration.PROVED, ())

@@ -1,0 +1,48 @@
+# `make help` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check format schemas lock clean
+
+# A fresh machine may have no UTF-8 locale, and Ansible refuses to start without one.
+export LC_ALL := C.UTF-8
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# A twin is made of network namespaces, which need root.
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo env "PATH=$(PATH)" LC_ALL=$(LC_ALL))
+PYTEST := $(AS_ROOT) python -m pytest
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## Debian packages that are missing, and .venv from requirements.lock
+	@tools/setup
+
+demo: setup ## Rehearse the loss of a whole centre on a twin of the example site
+	$(AS_ROOT) drillctl rehearse single-centre-failure --set centre=futian --response repoint
+
+test: setup check ## The checks, the tests and one rehearsal of each drill (under ten minutes)
+	$(PYTEST) -m "not matrix"
+
+test-all: setup check ## The whole matrix of rehearsals too
+	$(PYTEST)
+
+check: setup ## Lint, types, layers, playbooks and YAML
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
+	ansible-lint --offline --profile production
+	yamllint --strict .
+
+format: setup ## Format the code
+	ruff check --fix-only
+	ruff format
+
+schemas: setup ## Write the JSON Schemas in docs/reference/ again, from the models
+	python tools/schemas.py
+
+lock: setup ## Resolve requirements.lock again, keeping what still fits (needs uv)
+	uv pip compile pyproject.toml --extra dev --python-version 3.12 --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock
+
+clean: ## Remove .venv and caches; reports and journals stay
+	$(AS_ROOT) rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible *.egg-info
+	$(AS_ROOT) find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,141 @@
+"""A pytest plugin (`-p orchestrator.adapters.checks_plugin`): the suites of `drills/checks/` over many hosts.
+
+Every test is given its target by the name of its argument, `gateway` or `router`, and the target's `host`
+(testinfra), `look` and `context`. A suite's check is its file's name: `test_routed_port.py` is `routed-port`.
+Tests that take nothing else are called before pytest's own loop, all hosts at once, and their outcomes are
+replayed in it: JUnit and reports stay pytest's own, and no check hides another.
+"""
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from orchestrator.adapters.checks_context import (
+    CheckContext,
+    CheckedGateway,
+    CheckedRouter,
+    Pair,
+    of_gateway,
+    of_router,
+)
+from orchestrator.adapters.checks_round import Job, Round, Seen, arguments
+from orchestrator.adapters.look import Look
+
+_GIVEN = {"gateway", "router", "host", "look", "context"}
+_ROUND = pytest.StashKey[Round]()
+_SEEN = pytest.StashKey[dict[str, Seen]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the plugin reads its context and writes its records."""
+    group = parser.getgroup("drillctl")
+    group.addoption("--drill-context", type=Path, help="JSON file of the round's targets and expectations")
+    group.addoption("--drill-results", type=Path, help="file that gets one JSON line per check")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Open nothing yet: a host's session starts with its first command."""
+    context = CheckContext.model_validate_json(config.getoption("--drill-context").read_bytes())
+    config.stash[_ROUND] = Round(context, config.getoption("--drill-results"))
+    config.stash[_SEEN] = {}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End every session."""
+    config.stash[_ROUND].close()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Only the suites of the checks that were asked for."""
+    if collection_path.is_file() and _check(collection_path) not in config.stash[_ROUND].context.checks:
+        return True
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test item per target that the suite's check looks at."""
+    context = metafunc.config.stash[_ROUND].context
+    check = _check(metafunc.definition.path)
+    if "gateway" in metafunc.fixturenames:
+        gateways = [item for item in context.gateways if of_gateway(check, item)]
+        metafunc.parametrize("gateway", gateways, ids=[item.id for item in gateways])
+    if "router" in metafunc.fixturenames:
+        routers = [item for item in context.routers if of_router(check)]
+        metafunc.parametrize("router", routers, ids=[item.id for item in routers])
+
+
+@pytest.fixture
+def context(pytestconfig: pytest.Config) -> CheckContext:
+    """What is known of this round."""
+    return pytestconfig.stash[_ROUND].context
+
+
+@pytest.fixture
+def host(request: pytest.FixtureRequest) -> Host:
+    """The testinfra Host of the test's target."""
+    return request.config.stash[_ROUND].hosts[_pair(request.node).host]
+
+
+@pytest.fixture
+def look() -> Look:
+    """Takes what the check expected and found, for its record."""
+    return Look()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """All hosts at once, before the loop that reports them one by one."""
+    targeted = [item for item in session.items if isinstance(item, pytest.Function) and _target(item)]
+    jobs = {item.nodeid: _job(item, {}) for item in targeted if set(arguments(item.obj)) <= _GIVEN}
+    session.config.stash[_SEEN].update(session.config.stash[_ROUND].run(jobs))
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
+    """Replay what was seen, or look now if the test needed fixtures of its own."""
+    if not _target(pyfuncitem):
+        return None
+    all_seen = pyfuncitem.config.stash[_SEEN]
+    if pyfuncitem.nodeid not in all_seen:
+        job = _job(pyfuncitem, pyfuncitem.funcargs)
+        all_seen[pyfuncitem.nodeid] = pyfuncitem.config.stash[_ROUND].look(job)
+    seen = all_seen[pyfuncitem.nodeid]
+    record = seen.record.model_dump(mode="json")
+    pyfuncitem.user_properties += [(name, record[name]) for name in ("result", "expected", "found", "duration_s")]
+    if seen.error is not None:
+        raise seen.error
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The time that the check took, not that of its replay."""
+    report = yield
+    seen = item.config.stash[_SEEN].get(item.nodeid)
+    if call.when == "call" and seen is not None:
+        report.duration = seen.record.duration_s
+    return report
+
+
+def _check(path: Path) -> str:
+    return path.stem.removeprefix("test_").replace("_", "-")
+
+
+def _target(item: pytest.Item) -> dict[str, CheckedGateway | CheckedRouter]:
+    parameters: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    return {name: parameters[name] for name in ("gateway", "router") if name in parameters}
+
+
+def _pair(item: pytest.Item) -> Pair:
+    target = next(iter(_target(item).values()))
+    return Pair(_check(item.path), target.id, target.host if isinstance(target, CheckedGateway) else target.id)
+
+
+def _job(item: pytest.Function, fixtures: Mapping[str, Any]) -> Job:
+    return Job(_pair(item), item.obj, _target(item), fixtures)

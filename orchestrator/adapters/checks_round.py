@@ -1,0 +1,144 @@
+"""Looks at all hosts at once: one thread per host, each host's checks one after the other.
+
+What a check came to is written down the moment it is known, so that a round cut short keeps what it saw.
+"""
+
+import inspect
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from orchestrator.adapters.checks_context import CheckContext, CheckedGateway, Pair
+from orchestrator.adapters.look import Look
+from orchestrator.adapters.shell import CouldNotLook, Shell
+from orchestrator.adapters.shell_backend import open_host
+from orchestrator.model.drill import Check
+from orchestrator.model.event import CheckRecord, CheckResult
+
+_PROVE_ABSENCE = (Check.SESSION, Check.LOGIN)  # where there is no such business, these show that nobody is logged in
+_TOO_LATE = "not looked at before the deadline"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One check function with its target, to be called with the arguments that it names."""
+
+    pair: Pair
+    function: Callable[..., object]
+    target: Mapping[str, Any]  # "gateway" or "router" → the target's model
+    fixtures: Mapping[str, Any] = field(default_factory=dict)  # what else it is to be called with
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a check came to; `error` is what it raised."""
+
+    record: CheckRecord
+    error: BaseException | None
+
+
+class Round:
+    """Runs jobs against the hosts of a context and writes each record as a JSON line."""
+
+    def __init__(self, context: CheckContext, results: Path) -> None:
+        self.context = context
+        self._results = results
+        self._writing = threading.Lock()
+        self._over = threading.Event()
+        self._shells: list[Shell] = []
+        self.hosts = {name: self._open(name, argv) for name, argv in context.hosts.items()}
+
+    def _open(self, name: str, argv: Sequence[str]) -> Host:
+        host, shell = open_host(name, argv, self.context.command_timeout_s, self.context.connect_timeout_s)
+        self._shells.append(shell)
+        return host
+
+    def run(self, jobs: Mapping[str, Job]) -> dict[str, Seen]:
+        """Every job by its key, at the latest when the deadline is over."""
+        by_host: dict[str, list[str]] = defaultdict(list)
+        for key, job in jobs.items():
+            by_host[job.pair.host].append(key)
+        seen: dict[str, Seen] = {}
+
+        def look_at(keys: Sequence[str]) -> None:
+            for key in keys:
+                seen[key] = self.look(jobs[key])
+
+        with ThreadPoolExecutor(max_workers=max(1, len(by_host))) as threads:
+            _, late = wait([threads.submit(look_at, keys) for keys in by_host.values()], self.context.deadline_s)
+            if late:
+                self.close()
+        return seen
+
+    def look(self, job: Job) -> Seen:
+        """Call one check. Whatever it raises is its result."""
+        look, began, error = Look(), time.monotonic(), None
+        available = {"host": self.hosts[job.pair.host], "look": look, "context": self.context}
+        available |= {**job.fixtures, **job.target}
+        try:
+            if self._over.is_set():
+                raise CouldNotLook(_TOO_LATE)  # noqa: TRY301 - it is this check's result, as any other
+            _skip_what_does_not_exist(job)
+            job.function(**{name: available[name] for name in arguments(job.function)})
+        except (Exception, pytest.skip.Exception) as raised:  # noqa: BLE001 - a check that raises is unknown, never passed
+            error = raised
+        record = _record(self.context.phase, job, look, error, time.monotonic() - began)
+        with self._writing, self._results.open("a", encoding="utf-8") as file:
+            file.write(record.model_dump_json() + "\n")
+        return Seen(record, error)
+
+    def close(self) -> None:
+        """End every session; what has not been looked at by now will not be."""
+        self._over.set()
+        for shell in self._shells:
+            shell.close()
+
+
+def arguments(function: Callable[..., object]) -> list[str]:
+    """The names of what it is to be called with."""
+    return list(inspect.signature(function).parameters)
+
+
+def _skip_what_does_not_exist(job: Job) -> None:
+    gateway = job.target.get("gateway")
+    if not isinstance(gateway, CheckedGateway) or gateway.result is CheckResult.NORMAL:
+        return
+    if gateway.result is CheckResult.NOT_TESTED or job.pair.check not in _PROVE_ABSENCE:
+        pytest.skip(gateway.reason or str(gateway.result))
+
+
+def _record(phase: str, job: Job, look: Look, error: BaseException | None, duration_s: float) -> CheckRecord:
+    result, could_not_look = _result(job, error)
+    said = str(error).partition("\n")[0] if error else ""
+    return CheckRecord(
+        phase=phase,
+        check=job.pair.check,
+        target=job.pair.target,
+        host=job.pair.host,
+        result=result,
+        could_not_look=could_not_look,
+        expected=look.expected,
+        found=look.found if look.found and not could_not_look else said,
+        duration_s=round(duration_s, 4),
+    )
+
+
+def _result(job: Job, error: BaseException | None) -> tuple[CheckResult, bool]:
+    """(result, could not look)."""
+    gateway = job.target.get("gateway")
+    wanted = gateway.result if isinstance(gateway, CheckedGateway) else CheckResult.NORMAL
+    if isinstance(error, AssertionError):
+        return CheckResult.ABNORMAL, False
+    if isinstance(error, pytest.skip.Exception):
+        return (CheckResult.NOT_TESTED if wanted is CheckResult.NORMAL else wanted), False
+    if error is not None:
+        return CheckResult.NOT_TESTED, True
+    return wanted, False

@@ -1,0 +1,81 @@
+"""What `rehearse` and `run` share: run a plan against a twin, judge it, write its report, say what came out."""
+
+import getpass
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from orchestrator.adapters.recording import read_observations
+from orchestrator.adapters.versions import versions
+from orchestrator.cli.live import progress
+from orchestrator.engine import Assignment, Engine
+from orchestrator.errors import Refused
+from orchestrator.journal import SqliteJournal
+from orchestrator.loader.site import LoadedSite
+from orchestrator.model.plan import Fault, Plan
+from orchestrator.model.record import RunRecord
+from orchestrator.report.assemble import assemble
+from orchestrator.report.render import write
+from orchestrator.report.terminal import summary
+from orchestrator.twin import Twin, ensure_sealed
+from orchestrator.wiring import Places, assignment, clock, new_run, world_on_twin
+
+_DOWN_LEASE_S = 3600  # our choice: lines that are out of service stay so for the whole run
+
+
+def conduct(places: Places, site: LoadedSite, plan: Plan, twin: Twin, as_json: bool) -> int:
+    """Exit code of the run (design §6). The run id is printed first."""
+    ensure_sealed()
+    _same_site(site, twin)
+    console = Console(stderr=as_json, soft_wrap=True, highlight=False)
+    folder = new_run(places, plan, site.topology.site.timezone)
+    console.print(f"run {folder.name}")
+    if plan.out_of_service:
+        twin.inject(Fault(manner=plan.fault.manner, lines=plan.out_of_service), _DOWN_LEASE_S)
+    journal = places.journal(site.topology.site.name)
+    try:
+        job = assignment(journal, site, plan, folder, getpass.getuser())
+        with progress(console, job.run, plan, site.topology) as listener:
+            Engine(job, world_on_twin(places, site, job, twin), journal, clock(), [listener]).run()
+        record = _record(places, job, journal, twin)
+    finally:
+        journal.close()
+    _say(console, record, write(record, folder), folder, as_json)
+    return record.verdict.exit_code
+
+
+def _same_site(site: LoadedSite, twin: Twin) -> None:
+    if twin.site_digest != site.digest:
+        raise Refused(
+            "OTHER_SITE",
+            f"expected a twin of {site.folder} as it is now, found {twin.name}, built from another inventory; "
+            f"`drillctl twin down {twin.name}` and bring it up again",
+        )
+
+
+def _record(places: Places, job: Assignment, journal: SqliteJournal, twin: Twin) -> RunRecord:
+    return assemble(
+        job.run,
+        job.plan,
+        job.topology,
+        journal.events(job.run),
+        read_observations(job.folder / "samples.jsonl"),
+        operator=getpass.getuser(),
+        simulated=True,
+        versions=versions(places.playbooks),
+        ground_truth=twin.truth(),
+    )
+
+
+def _say(console: Console, record: RunRecord, paths: Mapping[str, Path], folder: Path, as_json: bool) -> None:
+    console.print(summary(record))
+    for language in ("zh", "en"):
+        console.print(f"report {language}: {paths[language]}")
+    if as_json:
+        fields = {"outcome", "restoration", "objectives", "integrity"}
+        verdict = record.verdict.model_dump(mode="json", include=fields)
+        said = {"run": record.run, "verdict": verdict, "report": str(paths["zh"]), "evidence": str(folder)}
+        typer.echo(json.dumps(said, ensure_ascii=False))

@@ -1,0 +1,25 @@
+"""`drillctl init`: a new site to fill in, made from the example."""
+
+import shutil
+from typing import Annotated
+
+import typer
+
+from orchestrator.errors import DefinitionError
+from orchestrator.wiring import Places
+
+
+def init(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new site: inventory/NAME.")]) -> None:
+    """Make inventory/NAME from the example, to be filled in with your own site."""
+    inventory = Places().root / "inventory"
+    folder = inventory / name
+    if not name.replace("-", "").isalnum() or name.lower() != name:
+        raise DefinitionError(f"init: expected a name of a-z, 0-9 and -, found {name!r}")
+    if folder.exists():
+        raise DefinitionError(f"init: expected no {folder} yet, found one; choose another name or edit that one")
+    shutil.copytree(inventory / "example", folder)
+    topology = folder / "topology.yml"
+    topology.write_text(
+        topology.read_text(encoding="utf-8").replace("  name: example\n", f"  name: {name}\n", 1), encoding="utf-8"
+    )
+    typer.echo(f"made {folder}; edit topology.yml, profiles.yml and hosts.yml, then `drillctl audit --site {name}`")

@@ -1,0 +1,62 @@
+"""Options that several verbs share, and how their values are read."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from orchestrator.adapters.clock import SystemClock
+from orchestrator.errors import DefinitionError
+from orchestrator.loader.drill import load_drill
+from orchestrator.loader.site import LoadedSite
+from orchestrator.model.drill import Mode, Response
+from orchestrator.model.plan import Plan
+from orchestrator.planner import Request, make_plan
+from orchestrator.wiring import Places
+
+Site = Annotated[
+    Path, typer.Option("--site", help="The site: its folder, or its name under inventory/.", show_default=True)
+]
+DrillName = Annotated[str, typer.Argument(metavar="DRILL", help="A drill's id; `drillctl drills` lists them.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the drill, e.g. centre=futian.")
+]
+ResponseOption = Annotated[
+    Response | None, typer.Option("--response", help="How the firm responds; default: the drill's own for the mode.")
+]
+Down = Annotated[
+    list[str] | None, typer.Option("--down", metavar="LINE", help="A line that is out of service already.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; text for people goes to stderr.")]
+
+DEFAULT_SITE = Path("inventory/example")
+
+
+def settings_of(texts: list[str] | None) -> dict[str, str]:
+    """`--set NAME=VALUE` as a dict. DefinitionError where the form is wrong or a name comes twice."""
+    found: dict[str, str] = {}
+    for text in texts or ():
+        name, separator, value = text.partition("=")
+        if not separator or not name or not value:
+            raise DefinitionError(f"--set {text}: expected NAME=VALUE, found no value")
+        if name in found:
+            raise DefinitionError(f"--set {text}: expected each parameter once, found {name} again")
+        found[name] = value
+    return found
+
+
+def planned(
+    places: Places,
+    site: LoadedSite,
+    drill: str,
+    mode: Mode,
+    settings: list[str] | None,
+    response: Response | None,
+    down: list[str] | None,
+) -> Plan:
+    """The plan that the command line asks for."""
+    today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
+    request = Request(mode, today, settings_of(settings), response, tuple(down or ()))
+    return make_plan(site.topology, site.digest, load_drill(places.drills, drill), request)

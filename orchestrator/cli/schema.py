@@ -1,0 +1,43 @@
+"""`drillctl schema`: JSON Schemas of definitions, inventory and run.json, for editors and for readers of evidence."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, TypeAdapter
+
+from orchestrator.model.drill import Drill
+from orchestrator.model.record import RunRecord
+from orchestrator.model.topology import Profile, Topology
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Schema by file name. A site's topology.yml takes profiles and some fronts from other files."""
+    topology = Topology.model_json_schema(by_alias=True)
+    topology["properties"].pop("profiles")
+    topology["properties"]["catalogue"] = {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Endpoint catalogues",
+    }
+    topology["required"] = [name for name in topology["required"] if name != "profiles"]
+    found: dict[str, dict[str, Any]] = {"topology.schema.json": topology}
+    models: dict[str, type[BaseModel]] = {"drill.schema.json": Drill, "run.schema.json": RunRecord}
+    found |= {name: model.model_json_schema(by_alias=True) for name, model in models.items()}
+    found["profiles.schema.json"] = TypeAdapter(dict[str, Profile]).json_schema()
+    return found
+
+
+def schema(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write the schemas.")] = Path(
+        "docs/reference"
+    ),
+) -> None:
+    """Write the JSON Schemas of drills, inventory and run.json, so that editors complete them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, body in schemas().items():
+        (folder / name).write_text(
+            json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8"
+        )
+        typer.echo(f"wrote {folder / name}")

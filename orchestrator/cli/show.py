@@ -1,0 +1,85 @@
+"""How plans are shown in a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.model.plan import Action, GatewayChange, Placement, Plan
+
+MOST_NAMES = 3  # our choice: more targets than this are counted, not named
+
+_ACTION = {
+    Action.REPOINT: "[bold cyan]repoint[/]",
+    Action.REROUTED: "[green]rerouted[/]",
+    Action.OWN_LIST: "[green]own list[/]",
+    Action.NO_BUSINESS: "[yellow]no business[/]",
+    Action.NONE: "untouched",
+}
+
+
+def show_plan(console: Console, plan: Plan) -> None:
+    """Head, affected gateways, paths, steps, notes."""
+    parameters = " ".join(f"{name}={value}" for name, value in plan.parameters.items())
+    console.print(f"[bold]{plan.title.en}[/] {plan.title.zh}  {parameters}")
+    console.print(f"mode {plan.mode}, response {plan.response}, site {plan.site}, plan {plan.id}")
+    console.print(f"affected {len(plan.affected)} of {len(plan.gateways)} gateways, lists to change {_lists(plan)}\n")
+    console.print(_gateways(plan))
+    for path in plan.paths:
+        console.print(
+            f"path  {path.router} towards {path.centre}: {path.line_before} → {path.line_after} ({path.reason.en})"
+        )
+    console.print()
+    console.print(_steps(plan))
+    for note in plan.notes:
+        console.print(f"[yellow]note[/]  {note.en}")
+
+
+def _lists(plan: Plan) -> int:
+    return sum(change.action is Action.REPOINT for change in plan.gateways)
+
+
+def _gateways(plan: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("GATEWAY", "NUMBER", "ACTION", "WAVE"):
+        table.add_column(column, no_wrap=True)
+    for column in ("BEFORE → DURING", "NEW LIST"):
+        table.add_column(column, overflow="fold")
+    for change in plan.affected:
+        table.add_row(
+            change.gateway,
+            change.number,
+            _ACTION[change.action],
+            str(change.wave or "-"),
+            f"{_place(change.before)} → {_place(change.after)}",
+            _new_list(change),
+        )
+    return table
+
+
+def _place(place: Placement | None) -> str:
+    return f"{place.centre} over {place.line}" if place else "-"
+
+
+def _new_list(change: GatewayChange) -> str:
+    return ", ".join(change.list_after) if change.action is Action.REPOINT else "unchanged"
+
+
+def _steps(plan: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("PHASE", "STEP"):
+        table.add_column(column, no_wrap=True)
+    for column in ("WHAT", "TARGETS"):
+        table.add_column(column, overflow="fold")
+    table.add_column("WITHIN", no_wrap=True, justify="right")
+    for step in plan.steps:
+        targets = [target.name for target in step.targets if target.kind in ("gateway", "router")]
+        table.add_row(
+            step.phase.value.replace("_", " "), step.id, step.title.en, _few(targets), f"{step.deadline_s:g} s"
+        )
+    return table
+
+
+def _few(names: list[str]) -> str:
+    """A wave of two hundred gateways stays one line."""
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names) or "-"
+    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"

@@ -1,0 +1,218 @@
+"""Journal + observations + verdict → RunRecord, the one document that every report is made of. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+from orchestrator.journal import chain_is_valid
+from orchestrator.judge import StepResult, check_records, epoch_s, judge, snapshots, step_results, window_of
+from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind
+from orchestrator.model.plan import Phase, Plan, Verb
+from orchestrator.model.record import (
+    ClauseResult,
+    ConfigRecord,
+    InterlockProof,
+    JournalHead,
+    PhaseTime,
+    RunRecord,
+    StepRecord,
+)
+from orchestrator.model.topology import GatewayClass, Topology
+from orchestrator.model.verdict import RunOutcome, Verdict
+from orchestrator.ports import Observations
+from orchestrator.rules.clauses import Exercised, clause_register
+
+_MOVES = (Verb.REPOINT, Verb.RESTORE, Verb.RESTART)
+
+
+def assemble(  # noqa: PLR0913 - everything a report stands on, by name
+    run: str,
+    plan: Plan,
+    topology: Topology,
+    events: Sequence[Event],
+    seen: Observations,
+    *,
+    operator: str,
+    simulated: bool,
+    versions: Mapping[str, str],
+    ground_truth: dict[str, Any] | None = None,
+) -> RunRecord:
+    """The record of a closed run. The verdict is judged here, from the journal, never from what a step said."""
+    valid = chain_is_valid(events)
+    verdict = judge(plan, topology, events, seen, valid)
+    steps, window, taken = step_results(events), window_of(events), snapshots(events)
+    interlocks = tuple(_interlocks(plan, topology, steps))
+    return RunRecord(
+        run=run,
+        simulated=simulated,
+        operator=operator,
+        started_at=epoch_s(events[0]),
+        finished_at=epoch_s(events[-1]),
+        fault_at=window.fault_at if window else None,
+        lifted_at=window.lifted_at if window else None,
+        plan=plan,
+        plan_digest=plan.digest,
+        topology=topology,
+        verdict=verdict,
+        phases=tuple(_phases(events)),
+        steps=tuple(_steps(plan, steps)),
+        checks=tuple(check_records(events)),
+        configurations=tuple(_configurations(plan, topology, taken, steps)),
+        interlocks=interlocks,
+        clauses=_clauses(plan, verdict, check_records(events), interlocks),
+        clock_offset_s=dict(taken.get("before", {}).get("clock_offset_s", {})),
+        versions=dict(versions),
+        journal=JournalHead(events=len(events), head=events[-1].digest, chain_valid=valid),
+        ground_truth=ground_truth,
+    )
+
+
+def _phases(events: Sequence[Event]) -> Iterator[PhaseTime]:
+    states = [(event.data["state"], epoch_s(event)) for event in events if event.kind is EventKind.STATE]
+    for (state, started), (_, finished) in pairwise(states):
+        yield PhaseTime(phase=Phase(state), started_at=started, finished_at=finished)
+
+
+def _steps(plan: Plan, results: Sequence[StepResult]) -> Iterator[StepRecord]:
+    by_id = {step.id: step for step in plan.steps}
+    for item in results:
+        step = by_id[item.step]
+        yield StepRecord(
+            step=item.step,
+            phase=step.phase,
+            verb=step.verb,
+            title=step.title,
+            target=item.target,
+            attempt=item.attempt,
+            undo=item.undo,
+            started_at=item.started_at,
+            finished_at=item.finished_at,
+            outcome=item.outcome,
+            message=item.message,
+        )
+
+
+def _configurations(
+    plan: Plan, topology: Topology, taken: Mapping[str, Any], results: Sequence[StepResult]
+) -> Iterator[ConfigRecord]:
+    """Every file that the plan may change, or that changed."""
+    diffs = {
+        item.target: tuple(item.data.get("diff") or ()) for item in results if item.data.get("diff") and not item.undo
+    }
+    for change in plan.affected:
+        states = {
+            when: taken.get(when, {}).get("gateways", {}).get(change.gateway, {})
+            for when in ("before", "during", "after")
+        }
+        digests = {when: state.get("config_sha256") for when, state in states.items()}
+        lists = {when: tuple(state.get("endpoints") or ()) for when, state in states.items()}
+        if change.wave is None and len(set(digests.values())) == 1:
+            continue
+        yield ConfigRecord(
+            gateway=change.gateway,
+            host=change.host,
+            path=topology.config_path(topology.gateway[change.gateway]),
+            sha256_before=digests["before"],
+            sha256_during=digests["during"],
+            sha256_after=digests["after"],
+            list_before=lists["before"],
+            list_during=lists["during"],
+            list_after=lists["after"],
+            diff=diffs.get(change.gateway, ()),
+        )
+
+
+def _interlocks(plan: Plan, topology: Topology, results: Sequence[StepResult]) -> Iterator[InterlockProof]:
+    """SSCC-2.5: one proof per stop and start of a gateway number, from the stamps made on its host."""
+    verbs = {step.id: step.verb for step in plan.steps}
+    for item in results:
+        stamps = item.data.get("stamps") or {}
+        if verbs.get(item.step) not in _MOVES or "stop" not in stamps:
+            continue
+        gateway = topology.gateway[item.target]
+        yield InterlockProof(
+            gateway=gateway.id,
+            number=gateway.number,
+            certificate=gateway.certificate,
+            host=gateway.host,
+            step=item.step,
+            stop_at=stamps["stop"][0],
+            process_gone_at=_wall(stamps, "process_gone"),
+            sockets_gone_at=_wall(stamps, "sockets_gone"),
+            released_by=item.data.get("released_by"),
+            waited_s=float(item.data.get("waited_s") or 0.0),
+            start_at=_wall(stamps, "start"),
+            login_at=_wall(stamps, "logged_in"),
+        )
+
+
+def _wall(stamps: Mapping[str, Sequence[float]], name: str) -> float | None:
+    stamp = stamps.get(name)
+    return stamp[0] if stamp else None
+
+
+_CHECKED = {"SSCC-3.2b": "routed-port", "SSCC-4.1": "isolation"}
+_Result = Literal["passed", "failed", "unknown"]
+
+
+def _clauses(
+    plan: Plan,
+    verdict: Verdict,
+    checks: Sequence[CheckRecord],
+    interlocks: Sequence[InterlockProof],
+) -> tuple[ClauseResult, ...]:
+    """What this run says of each clause; the rest stands as not covered."""
+    exercised: dict[str, Exercised] = {}
+    for clause in plan.clauses:
+        found = _exercised(clause, plan, verdict, checks, interlocks)
+        if found:
+            exercised[clause] = Exercised(result=found[0], by=found[1])
+    return clause_register().results(exercised)
+
+
+def _exercised(
+    clause: str,
+    plan: Plan,
+    verdict: Verdict,
+    checks: Sequence[CheckRecord],
+    interlocks: Sequence[InterlockProof],
+) -> tuple[_Result, tuple[str, ...]] | None:
+    if clause in _CHECKED:
+        chosen = [record for record in checks if record.check == _CHECKED[clause]]
+        return (_of_checks(chosen), (_CHECKED[clause],)) if chosen else None
+    if clause == "SSCC-2.5":
+        return (_of_interlocks(interlocks), ("interlock",)) if interlocks else None
+    if clause == "SSCC-2.4":
+        primary = [item for item in verdict.gateways if item.gateway_class is GatewayClass.MARKET_DATA_TCP]
+        if not primary:
+            return None
+        return ("passed" if all(item.came_back for item in primary) else "failed"), ("login", "data")
+    if verdict.outcome is RunOutcome.NOT_STARTED:
+        return None
+    return _of_outcome(verdict.outcome), (plan.drill,)
+
+
+def _of_checks(records: Sequence[CheckRecord]) -> _Result:
+    if any(record.result is CheckResult.ABNORMAL for record in records):
+        return "failed"
+    return "unknown" if any(record.could_not_look for record in records) else "passed"
+
+
+def _of_interlocks(proofs: Sequence[InterlockProof]) -> _Result:
+    """Every start came after a proved end of the login before; a move that never started again proves nothing."""
+    for proof in proofs:
+        if proof.start_at is not None and (
+            proof.process_gone_at is None or proof.sockets_gone_at is None or proof.released_by is None
+        ):
+            return "failed"
+    return "passed" if all(proof.start_at is not None for proof in proofs) else "unknown"
+
+
+def _of_outcome(outcome: RunOutcome) -> _Result:
+    match outcome:
+        case RunOutcome.PASSED:
+            return "passed"
+        case RunOutcome.FAILED:
+            return "failed"
+        case RunOutcome.INCONCLUSIVE | RunOutcome.ABORTED | RunOutcome.NOT_STARTED:
+            return "unknown"

@@ -1,0 +1,91 @@
+"""What every section of a report is made from: the record, the language, and names of the topology in words."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from orchestrator.model.plan import GatewayChange
+from orchestrator.model.record import RunRecord
+from orchestrator.model.topology import CertificateKind, Front, Topology
+from orchestrator.model.verdict import GatewayTimes
+from orchestrator.report.moments import Moments
+from orchestrator.report.texts import Language, Texts
+
+
+@dataclass(frozen=True)
+class Context:
+    """One record to be read in one language."""
+
+    record: RunRecord
+    language: Language
+
+    @cached_property
+    def texts(self) -> Texts:
+        return Texts(self.language)
+
+    @cached_property
+    def moments(self) -> Moments:
+        texts = self.texts
+        return Moments(
+            self.topology.site.timezone, self.record.started_at, texts("value.not_measured"), texts("unit.s")
+        )
+
+    @property
+    def topology(self) -> Topology:
+        return self.record.topology
+
+    @cached_property
+    def times(self) -> dict[str, GatewayTimes]:
+        """What was measured, by gateway."""
+        return {item.gateway: item for item in self.record.verdict.gateways}
+
+    @cached_property
+    def changes(self) -> dict[str, GatewayChange]:
+        """What the plan means, by gateway."""
+        return {item.gateway: item for item in self.record.plan.gateways}
+
+    def front_known(self, name: str) -> Front | None:
+        """A front by its id or, as a session names it, by its endpoint."""
+        return self.topology.front.get(name) or self.topology.front_at.get(name)
+
+    def centre(self, name: str) -> str:
+        known = self.topology.centre.get(name)
+        return self.texts.of(known.title) if known else name
+
+    def front(self, name: str | None) -> str:
+        """Centre and endpoint of a front."""
+        if name is None:
+            return self.texts("value.not_measured")
+        known = self.front_known(name)
+        return f"{self.centre(known.centre)} {known.endpoint}" if known else name
+
+    def line(self, name: str | None) -> str:
+        if name is None:
+            return self.texts("value.not_measured")
+        known = self.topology.line.get(name)
+        return self.texts.of(known.title) if known else name
+
+    def carrier(self, name: str) -> str:
+        known = self.topology.carrier.get(name)
+        return self.texts.of(known.title) if known else name
+
+    def certificate(self, name: str) -> str:
+        """A certificate's id with its kind."""
+        kinds = {item.id: item.kind for item in self.topology.certificates}
+        if name not in kinds:
+            return name
+        kind = "certificate.ekey" if kinds[name] is CertificateKind.EKEY else "certificate.file"
+        return self.texts("certificate.named", id=name, kind=self.texts(kind))
+
+    def gateway_title(self, name: str) -> str:
+        known = self.topology.gateway.get(name)
+        return self.texts.of(known.title) if known else name
+
+    def named_target(self, name: str) -> str:
+        """A gateway by its number with its id, anything else by its id."""
+        known = self.topology.gateway.get(name)
+        return f"{known.number} ({name})" if known else name
+
+    def number(self, name: str) -> str:
+        """A gateway's number, by its id."""
+        known = self.topology.gateway.get(name)
+        return known.number if known else name

@@ -1,0 +1,65 @@
+"""A small writer of inline SVG. Every text and attribute is escaped; colours are CSS classes of the report."""
+
+from dataclasses import dataclass, field
+from unicodedata import east_asian_width
+
+from markupsafe import Markup, escape
+
+
+def text_width(text: str, size: float) -> float:
+    """Estimated width in pixels: wide characters take one em, others about 0.54."""
+    return size * sum(1.0 if east_asian_width(char) in "WF" else 0.54 for char in text)
+
+
+def fitted(text: str, width: float, size: float) -> str:
+    """The text, cut with an ellipsis where it would be wider than `width`."""
+    if text_width(text, size) <= width:
+        return text
+    while text and text_width(text + "…", size) > width:
+        text = text[:-1]
+    return text + "…"
+
+
+@dataclass
+class Drawing:
+    """Shapes in the order in which they are painted. `kind` names the CSS classes."""
+
+    width: float
+    title: str
+    height: float = 0
+    _parts: list[Markup] = field(default_factory=list)
+
+    def rect(self, x: float, y: float, width: float, height: float, kind: str, tip: str = "") -> None:
+        radius = 3 if min(width, height) > 8 else 1  # noqa: PLR2004 - our choice: small bars look blunt with more
+        self._add("rect", kind, tip, x=x, y=y, width=max(width, 0), height=height, rx=radius)
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
+        self._add("line", kind, "", x1=x1, y1=y1, x2=x2, y2=y2)
+
+    def curve(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
+        """An S-shaped connection from left to right."""
+        bend = (x2 - x1) / 2
+        points = f"M{x1:.1f} {y1:.1f} C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+        self._parts.append(Markup('<path class="{}" d="{}"/>').format(kind, points))
+
+    def text(self, x: float, y: float, content: str, kind: str, tip: str = "") -> None:
+        inner = Markup("<title>{}</title>{}").format(tip, content) if tip else escape(content)
+        self._parts.append(
+            Markup('<text class="{}" x="{}" y="{}">{}</text>').format(kind, f"{x:.1f}", f"{y:.1f}", inner)
+        )
+
+    def cross(self, x: float, y: float, half: float) -> None:
+        """The mark of something that is dead."""
+        self.line(x - half, y - half, x + half, y + half, "cross")
+        self.line(x - half, y + half, x + half, y - half, "cross")
+
+    def _add(self, name: str, kind: str, tip: str, **numbers: float) -> None:
+        attributes = Markup(" ").join(Markup('{}="{}"').format(key, f"{value:.1f}") for key, value in numbers.items())
+        tag = Markup('<{} class="{}" {}').format(Markup(name), kind, attributes)  # noqa: S704 - names are our own
+        end = Markup("><title>{}</title></{}>").format(tip, Markup(name)) if tip else Markup("/>")  # noqa: S704
+        self._parts.append(tag + end)
+
+    def markup(self) -> Markup:
+        return Markup(
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img"><title>{}</title>{}</svg>'
+        ).format(f"{self.width:.0f}", f"{self.height:.0f}", self.title, Markup("").join(self._parts))

@@ -1,0 +1,73 @@
+"""The catalogue of every text that a report prints, in Chinese and in English.
+
+A key without a text is our bug and raises; a text is never made up from a key.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+from pydantic import TypeAdapter
+
+from orchestrator.model.base import Title
+
+Language = Literal["zh", "en"]
+
+_JOINT = {"zh": "、", "en": ", "}
+_STOP = {"zh": "。", "en": ". "}
+
+
+@cache
+def catalogue() -> dict[str, Title]:
+    """Every text by its key `group.name`."""
+    text = files("orchestrator.report").joinpath("texts.yml").read_text(encoding="utf-8")
+    groups = TypeAdapter(dict[str, dict[str, Title]]).validate_python(yaml.safe_load(text))
+    return {f"{group}.{name}": title for group, titles in groups.items() for name, title in titles.items()}
+
+
+@cache
+def _phrases() -> tuple[re.Pattern[str], dict[str, str]]:
+    """What is said in English only → Chinese, and the pattern that finds it, longest phrase first."""
+    text = files("orchestrator.report").joinpath("phrases.yml").read_text(encoding="utf-8")
+    known = TypeAdapter(dict[str, str]).validate_python(yaml.safe_load(text))
+    longest_first = sorted(known, key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, longest_first))})(?![\w-])"), known
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The catalogue in one language."""
+
+    language: Language
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of a key, with its {placeholders} filled in."""
+        return self.of(catalogue()[key]).format(**values)
+
+    def of(self, title: Title) -> str:
+        """A bilingual title in this language."""
+        return title.zh if self.language == "zh" else title.en
+
+    def named(self, group: str, name: str) -> str:
+        """The text of an id that a site may have added to (a check suite): its own id if the catalogue has none."""
+        return self(f"{group}.{name}") if f"{group}.{name}" in catalogue() else name
+
+    def said(self, text: str) -> str:
+        """Free text of a check or step: said in English; in Chinese as far as the phrases go."""
+        if self.language == "en":
+            return text
+        pattern, known = _phrases()
+        return pattern.sub(lambda match: known[match[1]], text)
+
+    def joined(self, items: Iterable[str]) -> str:
+        """An enumeration as this language writes it."""
+        return _JOINT[self.language].join(items)
+
+    @property
+    def stop(self) -> str:
+        """What stands between two sentences."""
+        return _STOP[self.language]

@@ -1,0 +1,42 @@
+"""What an audit rule says of one thing that it looked at."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from orchestrator.model.base import Frozen, Id, Title
+
+
+class Severity(StrEnum):
+    """How grave it is when the rule is violated. `advice`: the source says 建议, or nothing binding."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    ADVICE = "advice"
+
+
+class Result(StrEnum):
+    """`not_judged`: the inventory does not say enough. Never taken for satisfied."""
+
+    SATISFIED = "satisfied"
+    VIOLATED = "violated"
+    NOT_JUDGED = "not_judged"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Finding(Frozen):
+    """One look of one rule at one thing of the inventory."""
+
+    rule: Id
+    clause: str
+    severity: Severity
+    result: Result
+    where: Annotated[str, Field(description="Field of the inventory, e.g. `gateways.nq-trade-1.servers`")] = ""
+    text: Title
+    mend: Annotated[Title | None, Field(description="What to do; for not_judged, what to add to the inventory")] = None
+
+    @property
+    def is_error(self) -> bool:
+        """Makes the audit fail (exit code 1)."""
+        return self.result is Result.VIOLATED and self.severity is Severity.ERROR

@@ -1,0 +1,111 @@
+"""Starts, watches and sabotages the simulated gateways on their hosts, from outside."""
+
+import asyncio
+from pathlib import Path
+
+from orchestrator.errors import Refused
+from orchestrator.model.topology import Gateway, ServiceManager, Topology, fill
+from orchestrator.twin.processes import command_lines, kill
+from orchestrator.twin.programs.gateway_files import FOLDER
+
+_AT_ONCE = 4  # our choice: a start is a burst of CPU, and a machine may have two cores
+_START_WITHIN_S = 20
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Gateways:
+    """`processes` is process 1 of each host; `users` the host's service user."""
+
+    def __init__(self, topology: Topology, processes: dict[str, int], users: dict[str, str]) -> None:
+        self._topology = topology
+        self._processes = processes
+        self._users = users
+
+    async def start_enabled(self) -> None:
+        """Start every enabled gateway as its site does. OSError says which start failed."""
+        at_once = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for gateway in self._topology.gateways:
+                if gateway.enabled:
+                    group.create_task(self._start(gateway, at_once))
+
+    def running(self) -> dict[str, bool]:
+        """Whether a process of each gateway is there."""
+        lines = {host.id: list(command_lines(self._processes[host.id]).values()) for host in self._topology.hosts}
+        return {
+            gateway.id: any(self._text(gateway) in line for line in lines[gateway.host])
+            for gateway in self._topology.gateways
+        }
+
+    def block(self, name: str) -> None:
+        """From now on the gateway exits as soon as it is started."""
+        gateway = self._gateway(name)
+        root = Path(f"/proc/{self._processes[gateway.host]}/root")
+        (root / FOLDER.lstrip("/") / f"block-{gateway.id}").touch()
+
+    def kill(self, name: str) -> None:
+        """Kill the gateway's process as a crash would: nothing is said to anybody."""
+        gateway = self._gateway(name)
+        if not kill(self._processes[gateway.host], self._text(gateway)):
+            raise Refused(
+                "NOT_RUNNING",
+                f"expected gateway {name} to run on {gateway.host}, found no process {self._text(gateway)!r}",
+            )
+
+    async def _start(self, gateway: Gateway, at_once: asyncio.Semaphore) -> None:
+        user = self._users[gateway.host]
+        enter = [
+            "nsenter",
+            "--target",
+            str(self._processes[gateway.host]),
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--root",
+            "--wd=/",
+        ]
+        login = [
+            "setpriv",
+            "--reuid",
+            user,
+            "--regid",
+            user,
+            "--init-groups",
+            "env",
+            "-i",
+            f"PATH={_PATH}",
+            f"USER={user}",
+        ]
+        async with at_once, asyncio.timeout(_START_WITHIN_S):
+            process = await asyncio.create_subprocess_exec(
+                *enter,
+                *login,
+                *_start_command(self._topology, gateway),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            said, _ = await process.communicate()
+        if process.returncode:
+            raise OSError(
+                f"gateway {gateway.id} could not be started on {gateway.host}: {said.decode(errors='replace').strip()}"
+            )
+
+    def _gateway(self, name: str) -> Gateway:
+        if name not in self._topology.gateway:
+            raise Refused(
+                "NO_GATEWAY", f"expected a gateway ({', '.join(sorted(self._topology.gateway))}), found {name!r}"
+            )
+        return self._topology.gateway[name]
+
+    def _text(self, gateway: Gateway) -> str:
+        return fill(self._topology.profiles[gateway.profile].service.process, gateway)
+
+
+def _start_command(topology: Topology, gateway: Gateway) -> list[str]:
+    service = topology.profiles[gateway.profile].service
+    if service.manager is ServiceManager.SYSTEMD:
+        return ["systemctl", "start", fill(service.unit or "", gateway)]
+    return [fill(word, gateway) for word in service.start or ()]

@@ -1,0 +1,131 @@
+"""Starts and ends a twin's daemon."""
+
+import json
+import os
+import secrets
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from orchestrator.errors import Refused
+from orchestrator.loader.site import LoadedSite
+from orchestrator.twin.programs_needed import ensure_possible
+from orchestrator.twin.state import LOG, TwinState, living, locked, read_state, twin_folder
+
+_BUILD_S = 60  # our choice: a small site on a busy machine
+_BUILD_PER_HOST_S = 0.5
+_END_WITHIN_S = 20
+_PACKAGES = Path(__file__).resolve().parents[2]
+
+
+def launch(site: LoadedSite, name: str | None, lease_s: float) -> TwinState:
+    """Start the daemon and wait until it reports that everything is up. Whatever fails leaves nothing."""
+    ensure_possible()
+    living()  # removes what dead twins left
+    name = name or f"{site.topology.site.name[:12]}-{secrets.token_hex(2)}"
+    folder = twin_folder(name)
+    deadline = time.monotonic() + _BUILD_S + _BUILD_PER_HOST_S * len(site.topology.hosts)
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
+        with locked():
+            _make_folder(folder, name)
+            _start(folder, site, lease_s, writer)
+        reports = _Reports(pipe.fileno(), deadline)
+        try:
+            reports.expect("ready")
+        except BaseException:
+            end(name, folder)
+            raise
+    state = read_state(folder)
+    if state is None:
+        raise Refused("TWIN_FAILED", f"expected twin {name} to live, found that it ended at once")
+    return state
+
+
+def end(name: str, folder: Path) -> None:
+    """Kill the daemon, which ends everything in it, wait until it is gone, and remove its folder."""
+    state = read_state(folder)
+    if state is not None:
+        _kill(name, state)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill(name: str, state: TwinState) -> None:
+    try:
+        process = os.pidfd_open(state.pid)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        if not select.select([process], [], [], _END_WITHIN_S)[0]:
+            raise Refused(
+                "TWIN_FAILED", f"expected twin {name} to end in {_END_WITHIN_S} s, found process {state.pid} alive"
+            )
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(process)
+
+
+def _make_folder(folder: Path, name: str) -> None:
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise Refused("TWIN_NAME", f"expected a name of letters, digits, - and _, found {name!r}")
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError as error:
+        raise Refused(
+            "TWIN_EXISTS", f"expected no twin {name}, found one; `drillctl twin down {name}` ends it"
+        ) from error
+
+
+def _start(folder: Path, site: LoadedSite, lease_s: float, report: int) -> None:
+    """Returns when the daemon has written down who it is, or has ended; then its report says why."""
+    arguments = [str(folder), str(site.folder.resolve()), site.digest, str(lease_s)]
+    path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
+    try:
+        with (folder / LOG).open("ab") as log:
+            subprocess.run(
+                [sys.executable, "-m", "orchestrator.twin.daemon", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=report,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+                env={**os.environ, "PYTHONPATH": path},
+                check=False,
+            )
+    finally:
+        os.close(report)
+
+
+class _Reports:
+    """What the daemon says while it builds, line by line."""
+
+    def __init__(self, pipe: int, deadline: float) -> None:
+        self._pipe = pipe
+        self._deadline = deadline
+        self._unread = b""
+
+    def expect(self, expected: str) -> None:
+        """Wait for this report. Refused with what the daemon refused; TWIN_FAILED if it ended or took too long."""
+        report: dict[str, object] = {}
+        while expected not in report:
+            report = json.loads(self._line())
+            if "refused" in report:
+                raise Refused(str(report["refused"]), str(report["message"]))
+
+    def _line(self) -> bytes:
+        while b"\n" not in self._unread:
+            left_s = self._deadline - time.monotonic()
+            if not select.select([self._pipe], [], [], max(left_s, 0))[0]:
+                raise Refused("TWIN_FAILED", "expected the twin to be built in time, found it still building")
+            data = os.read(self._pipe, 65536)
+            if not data:
+                raise Refused("TWIN_FAILED", "expected the twin's daemon to report, found that it ended")
+            self._unread += data
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line

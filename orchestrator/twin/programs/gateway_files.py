@@ -1,0 +1,115 @@
+"""What the simulated gateway reads and writes on its host: its settings, status file, log and vendor file.
+
+Copied into simulated hosts: Python 3.9, standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FOLDER = "/etc/drillctl-twin"
+STATUS_INTERVAL_S = 0.2  # our choice: a sequence alone is written no more often than this
+
+
+class Settings:
+    """One gateway as it is installed on this host. Every path it names is under `root`, normally empty.
+
+    A host may be installed in a folder instead of being the whole file system; then `root` is that folder.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.data: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+        self.root = file[: -len(f"{FOLDER}/gateway-{self.data['id']}.json")]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.data[name]
+
+    def under_root(self, path: str) -> Path:
+        """A path of the host as this process finds it."""
+        return Path(self.root + path)
+
+    @property
+    def pid_file(self) -> Path:
+        """Holds the process id; stands beside the status file, where the service user may write."""
+        return self.under_root(self["status"]["path"]).parent / f"gateway-{self['id']}.pid"
+
+    @property
+    def is_blocked(self) -> bool:
+        """A test wants this gateway never to come back."""
+        return self.under_root(f"{FOLDER}/block-{self['id']}").exists()
+
+    def endpoints(self) -> list[str]:
+        """The ordered list in the vendor's file. ValueError or OSError when it cannot be read."""
+        read: Callable[[bytes, dict[str, Any]], list[str]] = importlib.import_module("vendor_file").read_endpoints
+        return read(self.under_root(self["config"]["path"]).read_bytes(), self["config"])
+
+
+class Log:
+    """The gateway's own log, in the forms of the site's profile. Opened for each line, so rotation does no harm."""
+
+    def __init__(self, path: Path, forms: dict[str, str]) -> None:
+        self._path = path
+        self._forms = forms
+
+    def event(self, name: str, endpoint: str, detail: str = "") -> None:
+        """One of connected, logged_in, lost, logged_out, refused."""
+        self.text(self._forms[name].replace("{endpoint}", endpoint).replace("{*}", detail or "-"))
+
+    def text(self, text: str) -> None:
+        time = datetime.now().astimezone().strftime(self._forms["time_format"])
+        line = self._forms["line"].replace("{*}", "INFO").replace("{time}", time).replace("{text}", text)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+class Status:
+    """The status file: replaced in one piece, so that a reader never sees half of it."""
+
+    def __init__(self, path: Path, form: dict[str, Any]) -> None:
+        self._path = path
+        self._form = form
+        self._shown: tuple[bool, str] | None = None
+        self._sequence: int | None = None
+        self._stale = False
+        self._written_at = -math.inf
+
+    def show(self, up: bool, endpoint: str) -> None:
+        """Logged in (or receiving) or not, and the current front, empty when there is none."""
+        if self._shown != (up, endpoint):
+            self._shown = (up, endpoint)
+            self._write()
+            self._stale = False
+
+    def advance(self, sequence: int) -> None:
+        """A new sequence; it reaches the file with the next tick that is due."""
+        self._sequence = sequence
+        self._stale = True
+
+    def deadline(self) -> float:
+        return self._written_at + STATUS_INTERVAL_S if self._stale else math.inf
+
+    def tick(self, now: float) -> None:
+        if now >= self.deadline():
+            self._write()
+            self._stale = False
+            self._written_at = now
+
+    def _write(self) -> None:
+        up, endpoint = self._shown or (False, "")
+        lines = [f"{self._form['logged_in_key']}={self._form['logged_in_value'] if up else 'no'}"]
+        lines.append(f"endpoint={endpoint}")
+        if self._form["sequence_key"] and self._sequence is not None:
+            lines.append(f"{self._form['sequence_key']}={self._sequence}")
+        new = self._path.with_name(self._path.name + ".new")
+        new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        os.replace(new, self._path)  # noqa: PTH105 (pathlib's own name for it is no clearer)

@@ -1,0 +1,170 @@
+"""The daemon's life after everything is built: brings the simulated business up, then answers its users."""
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import Refused
+from orchestrator.model.drill import FaultManner
+from orchestrator.model.plan import Fault
+from orchestrator.twin.birdctl import sessions, waiting
+from orchestrator.twin.exchange import Exchange
+from orchestrator.twin.faults import Faults
+from orchestrator.twin.gateways import Gateways
+from orchestrator.twin.hosts import HostSpec
+from orchestrator.twin.layout import centre_space
+from orchestrator.twin.lines import LineTruth
+from orchestrator.twin.machine import Machine
+from orchestrator.twin.nft import Nft
+from orchestrator.twin.processes import is_alive
+from orchestrator.twin.state import SOCKET
+
+_UP_WITHIN_S = 60  # our choice: hundreds of hosts on two cores
+_LOOK_EVERY_S = 0.02
+_LONGEST_REQUEST = 1 << 20
+
+Operation = Callable[[dict[str, Any]], Any]
+
+
+async def serve(machine: Machine, folder: Path, lease_s: float, ready: Callable[[], None]) -> None:
+    """Returns when the lease has ended or the daemon was told to end."""
+    nft = Nft(machine.namespaces)
+    truth = LineTruth(machine.layout, nft)
+    exchange = Exchange(
+        machine.topology, lambda centre: machine.namespaces.inside(centre_space(centre)), truth.line_of, folder
+    )
+    users = {name: spec.users[0] for name, spec in machine.specs.items()}
+    gateways = Gateways(machine.topology, machine.processes, users)
+    faults = Faults(machine.topology, nft, exchange.set_manner, machine.processes)
+    await exchange.start()
+    async with asyncio.timeout(_UP_WITHIN_S), asyncio.TaskGroup() as group:
+        for spec in machine.specs.values():
+            group.create_task(_answers(spec))
+        await _until(lambda: _all_bfd_up(machine))
+        group.create_task(gateways.start_enabled())
+        await _until(lambda: all(not waiting(bird.control) for bird in machine.birds.values()))
+    desk = _Desk(machine, exchange, gateways, faults, lease_s)
+    server = await asyncio.start_unix_server(desk.serve, folder / SOCKET, limit=_LONGEST_REQUEST)
+    async with server:
+        ready()
+        await desk.until_end()
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 (bird tells nobody: it has to be asked)
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _all_bfd_up(machine: Machine) -> bool:
+    return all(
+        sum(item["state"] == "Up" for item in sessions(bird.control)) >= bird.sessions
+        for bird in machine.birds.values()
+    )
+
+
+async def _answers(spec: HostSpec) -> None:
+    """Sshd on the host greets."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection(spec.address, spec.port)
+        except OSError:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            continue
+        greeting = await reader.readline()
+        writer.close()
+        if greeting.startswith(b"SSH-2.0"):
+            return
+
+
+class _Desk:
+    """Answers requests. Any request but `status` renews the twin's lease; only `renew` renews the dead-men."""
+
+    def __init__(
+        self, machine: Machine, exchange: Exchange, gateways: Gateways, faults: Faults, lease_s: float
+    ) -> None:
+        self._machine = machine
+        self._exchange = exchange
+        self._gateways = gateways
+        self._faults = faults
+        self._lease_s = lease_s
+        self._up_since = time.time()
+        self._end = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(lease_s, self._end.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end.set)
+        self._operations: dict[str, Operation] = {
+            "keep": lambda _: None,
+            "renew": lambda _: self._faults.renew(),
+            "inject": lambda request: self._faults.inject(Fault.model_validate(request["fault"]), request["lease_s"]),
+            "lift": lambda request: self._faults.lift(Fault.model_validate(request["fault"])),
+            "truth": lambda _: self._exchange.truth(),
+            "status": lambda _: self._status(),
+            "block_gateway": lambda request: self._gateways.block(request["gateway"]),
+            "kill_gateway": lambda request: self._gateways.kill(request["gateway"]),
+            "freeze_host": lambda request: self._faults.inject(_frozen(request["host"]), None),
+            "thaw_host": lambda request: self._faults.lift(_frozen(request["host"])),
+        }
+
+    async def until_end(self) -> None:
+        await self._end.wait()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One user: a request per line, an answer per line."""
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(self._answer(json.loads(line))).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError):
+            return  # the user has gone, or did not speak our language
+        finally:
+            writer.close()
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        operation = request.pop("operation")
+        if operation not in self._operations:
+            return _refusal("NO_SUCH_OPERATION", f"expected one of {', '.join(self._operations)}, found {operation!r}")
+        if operation != "status":
+            self._renew_lease()
+        try:
+            return {"result": self._operations[operation](request)}
+        except Refused as error:
+            return _refusal(error.code, str(error).removeprefix(f"{error.code}: "))
+        except (OSError, KeyError, ValueError) as error:
+            return _refusal("TWIN_FAILED", f"{operation}: {type(error).__name__}: {error}")
+
+    def _renew_lease(self) -> None:
+        self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(self._lease_s, self._end.set)
+
+    def _status(self) -> dict[str, Any]:
+        frozen = self._faults.frozen()
+        hosts = {
+            name: "frozen" if name in frozen else "up" if is_alive(pid) else "down"
+            for name, pid in self._machine.processes.items()
+        }
+        found = {space: sessions(bird.control) for space, bird in self._machine.birds.items()}
+        return {
+            "site": self._machine.topology.site.name,
+            "up_since": self._up_since,
+            "lease_s": round(self._timer.when() - asyncio.get_running_loop().time(), 1),
+            "hosts": hosts,
+            "gateways": self._gateways.running(),
+            "faults": self._faults.describe(),
+            "bfd": {
+                "expected": sum(bird.sessions for bird in self._machine.birds.values()),
+                "up": sum(item["state"] == "Up" for items in found.values() for item in items),
+            },
+        }
+
+
+def _frozen(host: str) -> Fault:
+    return Fault(manner=FaultManner.FREEZE, hosts=(host,))
+
+
+def _refusal(code: str, message: str) -> dict[str, Any]:
+    return {"refused": code, "message": message}

@@ -1,0 +1,155 @@
+"""Installs the simulated gateways of one host under its private root: files, commands, units.
+
+What a profile names is really there afterwards: the vendor's file with the gateway's list, the folders of status and
+log, an executable at the first word of the start and stop commands, a systemctl that knows the units. It writes new
+files and never into a file or folder of the machine itself.
+"""
+
+import json
+import math
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import DefinitionError
+from orchestrator.model.topology import Gateway, ServiceManager, Topology, fill
+from orchestrator.twin.vendor_sample import filled_config, sample
+from orchestrator.twin.wire import fingerprint
+
+HERE = Path(__file__).parent
+PYTHON = "/usr/bin/python3"
+LIBRARY = "/usr/lib/drillctl-twin"
+SETTINGS = "/etc/drillctl-twin"
+SYSTEMCTL = "/usr/bin/systemctl"
+SYSTEM_FOLDERS = ("/bin", "/sbin", "/usr", "/lib", "/etc", "/proc", "/sys", "/dev")
+CONNECT_TIMEOUT_S = 3.0  # our choice, where the profile gives none
+
+_SHIM = """\
+#!{python} -IS
+# Part of a simulated host: stands in for the site's own program.
+import os, sys
+root = os.path.realpath(__file__)[: -len({inside!r})]
+sys.path.insert(0, root + {library!r})
+import ctl
+sys.exit(ctl.{entry}(root, [{inside!r}, *sys.argv[1:]]))
+"""
+
+
+def install(root: Path, topology: Topology, host_id: str) -> list[Path]:
+    """Install every gateway of the host. DefinitionError when a profile's command cannot be stood in for.
+
+    Gives the folders, as absolute paths under `root`, to hand to the service user with all that is in them.
+    """
+    root = root.resolve()
+    owned: set[Path] = set()
+    for name, data in library().items():
+        _write(root, f"{LIBRARY}/{name}", data)
+    for gateway in topology.gateways:
+        if gateway.host == host_id:
+            owned |= _install_gateway(root, topology, gateway)
+    _shim(root, SYSTEMCTL, "systemctl")
+    return sorted(owned)
+
+
+def settings(topology: Topology, gateway: Gateway) -> dict[str, Any]:
+    """What the gateway's programs on the host know: the profile with number and id filled in."""
+    profile = topology.profiles[gateway.profile]
+    service = profile.service
+    return {
+        "id": gateway.id,
+        "number": gateway.number,
+        "class": gateway.gateway_class.value,
+        "protocol": gateway.protocol.value,
+        "certificate": fingerprint(gateway.certificate) if gateway.certificate else "",
+        "address": str(topology.host[gateway.host].site_address),
+        "heartbeat_s": max(1, math.ceil(profile.heartbeat_s)),  # a logon carries whole seconds
+        "connect_timeout_s": profile.connect_timeout_s or CONNECT_TIMEOUT_S,
+        "order_port": profile.order_port,
+        "process": fill(service.process, gateway),
+        "unit": fill(service.unit, gateway) if service.manager is ServiceManager.SYSTEMD and service.unit else None,
+        "start": _words(service.start, gateway),
+        "stop": _words(service.stop, gateway),
+        "config": filled_config(profile.config, gateway).model_dump(mode="json"),
+        "status": _filled(profile.status.model_dump(mode="json"), gateway),
+        "log": _filled(profile.log.model_dump(mode="json"), gateway),
+    }
+
+
+def _install_gateway(root: Path, topology: Topology, gateway: Gateway) -> set[Path]:
+    wanted = settings(topology, gateway)
+    config = topology.profiles[gateway.profile].config
+    vendor_file = sample(config, gateway, [topology.front[name].endpoint for name in gateway.servers])
+    _write(root, wanted["config"]["path"], vendor_file)
+    _write(root, f"{SETTINGS}/gateway-{gateway.id}.json", json.dumps(wanted, ensure_ascii=False, indent=1).encode())
+    for command in (wanted["start"], wanted["stop"]):
+        if command:
+            _command(root, command[0], gateway)
+    folders = {_inside(root, wanted[name]["path"]).parent for name in ("config", "status", "log")}
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folders
+
+
+@cache
+def library() -> dict[str, bytes]:
+    """The programs, compiled for the hosts' Python: compiling at each start would be part of every outage.
+
+    Compiled once for each process: call it before processes are forked that install a host each.
+    """
+    onhost = HERE.parents[1] / "playbooks" / "onhost"
+    sources = [*(HERE / "programs").glob("[a-z]*.py"), HERE / "wire.py", onhost / "vendor_file.py"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for source in sources:
+            shutil.copyfile(source, folder / source.name)
+        compiler = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", name, "-p", LIBRARY, name]
+        subprocess.run([PYTHON, "-I", *compiler], check=True, timeout=60)
+        return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def _command(root: Path, inside: str, gateway: Gateway) -> None:
+    where = f"profile {gateway.profile}, service of gateway {gateway.id}"
+    if not inside.startswith("/"):
+        raise DefinitionError(
+            f"{where}: expected a command with an absolute path for the twin to stand in for, found {inside}"
+        )
+    if inside.startswith(tuple(f"{folder}/" for folder in SYSTEM_FOLDERS)) and inside != SYSTEMCTL:
+        raise DefinitionError(f"{where}: expected a program of the gateway software, found {inside} of the system")
+    _shim(root, inside, "command")
+
+
+def _shim(root: Path, inside: str, entry: str) -> None:
+    text = _SHIM.format(python=PYTHON, inside=inside, library=LIBRARY, entry=entry)
+    _write(root, inside, text.encode(), mode=0o755)
+
+
+def _write(root: Path, inside: str, data: bytes, mode: int = 0o644) -> None:
+    """Put a new file in place. A link or an open file of the same name is left as it is elsewhere."""
+    path = _inside(root, inside)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(data)
+    new.chmod(mode)
+    new.replace(path)
+
+
+def _inside(root: Path, path: str) -> Path:
+    """The path under the host's root; refused where it is the machine's own folder (a mount, a link that leads out)."""
+    found = root / path.lstrip("/")
+    existing = next(folder for folder in found.parents if folder.exists())
+    own = Path("/") / existing.relative_to(root) if existing != root else Path("/")
+    leads_out = not existing.resolve().is_relative_to(root)
+    if leads_out or (own.exists() and own.samefile(existing)):
+        raise ValueError(f"expected {found} in the host's private root, found the machine's own {existing}")
+    return found
+
+
+def _words(command: tuple[str, ...] | None, gateway: Gateway) -> list[str] | None:
+    return [fill(word, gateway) for word in command] if command else None
+
+
+def _filled(data: dict[str, Any], gateway: Gateway) -> dict[str, Any]:
+    return {name: fill(value, gateway) if isinstance(value, str) else value for name, value in data.items()}

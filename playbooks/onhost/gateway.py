@@ -1,0 +1,460 @@
+"""What is done with gateways on their host, one round trip each: look, change the list, restore, restart.
+
+Runs on gateway hosts: Python 3.6 or later, standard library only; piped to the interpreter, never
+installed. `serve` takes {"requests": [...]} and returns {"results": [...]} in the same order; requests
+run at the same time. The fields of a request and of a result: docs/reference/on-host.md.
+
+One round trip holds stop, proof, write, start and log-in together, so the outage is that of one gateway
+and nothing depends on the controller while a gateway is down.
+"""
+
+import base64
+import os
+import shutil
+import sys
+import threading
+import time
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import fence
+import host_files
+import permit
+import vendor_file
+from permit import Failure, Refusal
+
+_APPEARS_S = 5.0  # our choice: a process that is not there this long after its start command has not started
+_ROLLBACK_S = 5.0  # our choice: kept back for putting the old list in again, beside the release time
+_LOGIN_S = 3.0  # our choice: least time that must be left for the log-in
+_FREE_BYTES = 10 << 20  # our choice: free space that must be left on a disk that is written to
+_OLDEST_PYTHON = (3, 6)
+
+
+class Job:
+    """One request on one gateway, with what is known so far for its result."""
+
+    def __init__(self, request: Dict[str, Any]) -> None:
+        self.request = request
+        self.spec: Dict[str, Any] = request["gateway"]
+        self.stamps = fence.Stamps()
+        self.stamps.mark("begin")
+        self.permit: Optional[permit.Permit] = None
+        self.result: Dict[str, Any] = {"gateway": self.spec["id"], "op": request["op"], "changed": False}
+        self.listed: List[str] = []
+
+    @property
+    def config(self) -> Dict[str, Any]:
+        return dict(self.spec["config"])
+
+    def read(self) -> bytes:
+        """The file's bytes; notes list and digest for the result."""
+        data = host_files.read(self.config["path"])
+        self.result["sha256_before"] = self.result["sha256_after"] = host_files.sha256(data)
+        self.result["previous"] = self.result["new"] = vendor_file.read_endpoints(data, self.config)
+        self.listed = list(self.result["previous"])
+        return data
+
+    def expect(self, wanted: bytes) -> None:
+        """Note what the file is going to hold."""
+        self.result["new"] = vendor_file.read_endpoints(wanted, self.config)
+        self.listed += [item for item in self.result["new"] if item not in self.listed]
+
+
+def serve(document: Dict[str, Any]) -> Dict[str, Any]:
+    """Carry out all requests of one call, each in its own thread."""
+    results: List[Dict[str, Any]] = [{} for _ in document["requests"]]
+
+    def one(index: int) -> None:
+        results[index] = run(document["requests"][index])
+
+    threads = [threading.Thread(target=one, args=(index,)) for index in range(len(results))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {"results": results}
+
+
+def run(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Carry out one request. Never raises: whatever happens becomes the result."""
+    job = Job({"name": request["gateway"]["id"], **request})
+    try:
+        outcome, message = _OPERATIONS[request["op"]](job)
+    except Refusal as error:
+        outcome, message = "refused", str(error)
+    except (Failure, ValueError, OSError) as error:
+        untouched = request["op"] in _CHANGING and not _touched(job)
+        outcome, message = ("refused" if untouched else "failed"), str(error)
+    except Exception as error:  # noqa: BLE001 - the result must go back whatever happened
+        outcome, message = "failed", f"unexpected {type(error).__name__}: {error}"
+    finally:
+        if job.permit:
+            job.permit.end()
+    return _result(job, outcome, message)
+
+
+def _touched(job: Job) -> bool:
+    return bool(job.permit and job.permit.touched)
+
+
+def _result(job: Job, outcome: str, message: str) -> Dict[str, Any]:
+    return {
+        "acknowledged": None,
+        "released_by": None,
+        "waited_s": 0.0,
+        "was_logged_in": None,
+        "rolled_back": False,
+        **job.result,
+        "touched": _touched(job),
+        "changed": bool(job.result["changed"] or _touched(job)),
+        "ok": outcome in ("succeeded", "would_change", "skipped"),
+        "outcome": outcome,
+        "message": message,
+        "stamps": {name: list(pair) for name, pair in job.stamps.marks.items()},
+    }
+
+
+# Operations that change nothing
+
+
+def _state(job: Job) -> Tuple[str, str]:
+    """Everything that a snapshot holds."""
+    data = job.read()
+    found = os.stat(job.config["path"])
+    now = fence.look(job.spec, job.listed)
+    fields, _ = fence.status(job.spec)
+    job.result.update(
+        running=now.pids,
+        endpoints=job.listed,
+        config_sha256=host_files.sha256(data),
+        config_base64=base64.b64encode(data).decode("ascii"),
+        owner=f"{found.st_uid}:{found.st_gid}",
+        mode=format(found.st_mode & 0o7777, "04o"),
+        session=now.session,
+        connecting=now.connecting,
+        logged_in=bool(now.pids) and fence.says_logged_in(job.spec, fields),
+        status=fields,
+        residue=permit.residue(permit.work_folder(job.request)) + host_files.left_behind(job.config["path"]),
+        clock=[time.time(), time.monotonic()],
+        python=list(sys.version_info[:3]),
+    )
+    return "succeeded", f"{'running' if now.pids else 'not running'}, session {now.session or 'none'}"
+
+
+def _preflight(job: Job) -> Tuple[str, str]:
+    """All that a later change needs; then the run's token is put on the host."""
+    job.result.update(clock=[time.time(), time.monotonic()], python=list(sys.version_info[:3]))
+    problems = [line for check in _PREFLIGHT for line in check(job)]
+    if problems:
+        raise Refusal("; ".join(problems))
+    if job.request.get("check"):
+        return "would_change", "ready; the run's token would be put on the host"
+    permit.install_token(job.request)
+    return "succeeded", "ready"
+
+
+def _python_is_new_enough(_job: Job) -> List[str]:
+    if sys.version_info[:2] >= _OLDEST_PYTHON:
+        return []
+    return [f"expected Python 3.6 or later, found {sys.version.split()[0]}"]
+
+
+def _file_can_be_changed(job: Job) -> List[str]:
+    try:
+        job.read()
+        reason = host_files.why_not_replaceable(job.config["path"])
+    except (OSError, ValueError) as error:
+        reason = f"{job.config['path']}: {error}"
+    return [reason] if reason else []
+
+
+def _command_exists(job: Job) -> List[str]:
+    words = {fence.command(job.spec["service"], verb)[0] for verb in ("start", "stop")}
+    return [f"expected a command {word}, found none" for word in sorted(words) if shutil.which(word) is None]
+
+
+def _sockets_can_be_seen(job: Job) -> List[str]:
+    now = fence.look(job.spec, job.listed)
+    return ["expected to see the gateway's sockets, found no permission: use its own user"] if now.held is None else []
+
+
+def _disk_has_room(job: Job) -> List[str]:
+    folders = [os.path.dirname(job.config["path"]), os.path.dirname(permit.work_folder(job.request))]
+    low = [folder for folder in folders if os.path.isdir(folder) and shutil.disk_usage(folder).free < _FREE_BYTES]
+    return [f"expected {_FREE_BYTES >> 20} MiB free in {folder}, found less" for folder in low]
+
+
+_PREFLIGHT = (_python_is_new_enough, _file_can_be_changed, _command_exists, _sockets_can_be_seen, _disk_has_room)
+
+
+def _cleanup(job: Job) -> Tuple[str, str]:
+    """Remove what this run has put on the host."""
+    folder = permit.work_folder(job.request)
+    if job.request.get("check"):
+        return ("would_change" if os.path.isdir(folder) else "succeeded"), f"{folder} would be removed"
+    job.result["changed"] = permit.remove_work_folder(job.request)
+    job.result["residue"] = permit.residue(folder) + host_files.left_behind(job.config["path"])
+    return "succeeded", "nothing of ours is left"
+
+
+# Operations that change something
+
+
+def _repoint(job: Job) -> Tuple[str, str]:
+    """Put another list in."""
+    _admit(job)
+    before = job.read()
+    wanted = vendor_file.write_endpoints(before, job.config, job.request["endpoints"])
+    if wanted == before and _is_connected(job):
+        return "succeeded", "nothing to do: the list is in force and a session stands"
+    if job.request.get("only_if_down") and _is_connected(job):
+        return "skipped", "left alone: it is logged in"
+    return _move(job, before, wanted)
+
+
+def _restore(job: Job) -> Tuple[str, str]:
+    """Put the file's own previous bytes back: the copy kept on this host, or the old list if it gives them."""
+    _admit(job)
+    before = job.read()
+    digest = job.request["restore_sha256"]
+    wanted = before if host_files.sha256(before) == digest else _original(job, before, digest)
+    if wanted == before and _is_connected(job):
+        return "succeeded", "nothing to do: the file is the original and a session stands"
+    return _move(job, before, wanted)
+
+
+def _original(job: Job, before: bytes, digest: str) -> bytes:
+    kept = permit.original(job.request, digest)
+    if kept is None:
+        kept = vendor_file.write_endpoints(before, job.config, job.request["endpoints"])
+    if host_files.sha256(kept) != digest:
+        raise Refusal(
+            f"expected a file with digest {digest[:12]} to restore, found no copy, and the old list gives another"
+        )
+    return kept
+
+
+def _restart(job: Job) -> Tuple[str, str]:
+    """Stop, prove, start: the gateway begins at the top of its list again."""
+    _admit(job)
+    before = job.read()
+    home = job.request.get("only_if_elsewhere")
+    if home and _is_connected(job) and fence.look(job.spec, [home]).session:
+        return "skipped", f"left alone: its session is with {home}"
+    return _move(job, before, before)
+
+
+def _stop(job: Job) -> Tuple[str, str]:
+    """Take it out and wait until its number is free."""
+    _admit(job)
+    job.read()
+    if job.request.get("check"):
+        return "would_change", "would be stopped"
+    way_out = _begin(job)
+    running = bool(fence.look(job.spec, []).pids)
+    _fence(job, way_out)
+    job.result["changed"] = running
+    return "succeeded", "stopped, proved out, and its number is free"
+
+
+def _start(job: Job) -> Tuple[str, str]:
+    """Start one that is stopped, once its number is free."""
+    _admit(job)
+    before = job.read()
+    if fence.look(job.spec, []).pids:
+        return "succeeded", "nothing to do: it is running"
+    return _move(job, before, before)
+
+
+def _admit(job: Job) -> None:
+    """Token and deadline hold from the first look on; a preview needs neither."""
+    if not job.request.get("check"):
+        job.permit = permit.Permit(job.request)
+        job.permit.require("the request")
+
+
+def _is_connected(job: Job) -> bool:
+    now = fence.look(job.spec, job.listed)
+    fields, _ = fence.status(job.spec)
+    stands = now.session in job.listed or job.spec["receives_only"]
+    return bool(now.pids) and stands and fence.says_logged_in(job.spec, fields)
+
+
+def _move(job: Job, before: bytes, wanted: bytes) -> Tuple[str, str]:
+    """Stop, prove, write, start, log in; and back again where that was asked for."""
+    job.expect(wanted)
+    _unchanged_since_the_plan(job, before, wanted)
+    job.result["diff"] = {"before": job.result["previous"], "after": job.result["new"]}
+    if job.request.get("check"):
+        return "would_change", _announcement(job)
+    way_out = _begin(job)
+    try:
+        _fence(job, way_out)
+        _write(job, before, wanted)
+        _bring_up(job, way_out, _forward_left_s(job))
+    except (Failure, ValueError, OSError) as error:
+        if not (job.request.get("rollback") and _touched(job)):
+            raise
+        raise _roll_back(job, way_out, wanted, before, str(error)) from error
+    job.result["changed"] = True
+    return "succeeded", f"logged in, session {job.result['session'] or 'none (receives only)'}"
+
+
+def _announcement(job: Job) -> str:
+    if job.result["previous"] == job.result["new"]:
+        return "would be restarted"
+    return f"{', '.join(job.result['previous'])} would become {', '.join(job.result['new'])}"
+
+
+def _unchanged_since_the_plan(job: Job, before: bytes, wanted: bytes) -> None:
+    """Refuse a file that somebody else has edited. One that an earlier attempt has written already is ours."""
+    expected = job.request.get("expected_sha256")
+    if expected is None or expected == host_files.sha256(before):
+        return
+    kept = permit.original(job.request, expected)
+    if kept is not None and before == wanted == _same_change(job, kept):
+        return
+    raise Refusal(
+        f"changed meanwhile: expected a file with digest {expected[:12]}, found {host_files.sha256(before)[:12]}"
+    )
+
+
+def _same_change(job: Job, original: bytes) -> bytes:
+    return vendor_file.write_endpoints(original, job.config, job.result["new"])
+
+
+def _begin(job: Job) -> fence.Fence:
+    """Everything that can be refused is refused here, before the first change."""
+    reason = host_files.why_not_replaceable(job.config["path"])
+    if reason:
+        raise Refusal(reason)
+    may = _permit(job)
+    way_out = fence.Fence(job.spec, job.listed, may)
+    if job.spec["release_s"] is None and not way_out.certainly_logged_out():
+        raise Refusal("the front's release time is unknown: set session_timeout_s for the front or the site")
+    may.begin()
+    needed = _release_s(job) + _reserve_s(job) + _LOGIN_S
+    if may.left_s() < needed:
+        raise Refusal(f"expected at least {needed:.0f} s until the deadline, found {may.left_s():.1f} s")
+    fields, _ = fence.status(job.spec)
+    running = fence.look(job.spec, job.listed)
+    job.result["was_logged_in"] = bool(running.pids) and fence.says_logged_in(job.spec, fields)
+    job.result["previous_session"] = running.session
+    return way_out
+
+
+def _release_s(job: Job) -> float:
+    return 0.0 if job.spec["receives_only"] else float(job.spec["release_s"] or 0.0)
+
+
+def _reserve_s(job: Job) -> float:
+    """What is kept back of the time for putting the old list in again."""
+    return _release_s(job) + _ROLLBACK_S if job.request.get("rollback") else 0.0
+
+
+def _forward_left_s(job: Job) -> float:
+    return _permit(job).left_s() - _reserve_s(job)
+
+
+def _permit(job: Job) -> permit.Permit:
+    if job.permit is None:
+        raise Failure("no permit was asked for")
+    return job.permit
+
+
+def _fence(job: Job, way_out: fence.Fence) -> None:
+    """Out, proved, and forgotten by the front. What the first way out showed stands in the result."""
+    way_out.stop(job.stamps)
+    job.result.setdefault("acknowledged", way_out.acknowledged)
+    way_out.release(job.stamps)
+    job.result.setdefault("released_by", way_out.released_by)
+    job.result.setdefault("waited_s", round(way_out.waited_s, 3))
+
+
+def _write(job: Job, before: bytes, wanted: bytes) -> None:
+    if wanted == before:
+        return
+    may = _permit(job)
+    may.keep_original(host_files.sha256(before), before)
+    may.require("writing")
+    may.touched = True
+    host_files.replace(job.config["path"], wanted, before)
+    job.result["sha256_after"] = host_files.sha256(wanted)
+    job.stamps.mark("written")
+
+
+def _bring_up(job: Job, way_out: fence.Fence, timeout_s: float) -> None:
+    """Start it and wait for its log-in at one of the listed endpoints."""
+    may = _permit(job)
+    log_end = way_out.log_end()
+    _, old_status = fence.status(job.spec)
+    until = time.monotonic() + timeout_s
+    _launch(job, way_out)
+    seen: Dict[str, Any] = {"session": None, "logged_in": False}
+    wanted = job.result["new"]
+    reached = may.wait(
+        lambda: _logged_in(job, wanted, old_status, seen), until - time.monotonic(), "waiting for log-in"
+    )
+    job.result.update(seen, refusals=way_out.refusals_since(log_end))
+    if not reached:
+        found = "a session, not logged in" if seen["session"] else "no session"
+        raise Failure(f"expected log-in within {timeout_s:.0f} s of starting, found {found}")
+
+
+def _launch(job: Job, way_out: fence.Fence) -> None:
+    may = _permit(job)
+    may.require("starting")
+    may.touched = True
+    job.stamps.mark("start")
+    way_out.started_again()
+    fence.call(job.spec["service"], "start", min(may.left_s(), _APPEARS_S * 2))
+    if not may.wait(lambda: bool(fence.look(job.spec, []).pids), _APPEARS_S, "waiting for the process"):
+        raise Failure(f"expected a process within {_APPEARS_S:.0f} s of starting, found none")
+    job.stamps.mark("running")
+
+
+def _logged_in(job: Job, wanted: List[str], old_status: Any, seen: Dict[str, Any]) -> bool:
+    """A status file that the old process left behind does not count, nor a session to somewhere else."""
+    now = fence.look(job.spec, wanted)
+    if not now.pids:
+        raise Failure("expected the process to stay, found that it ended after its start")
+    seen["session"] = now.session
+    if now.session:
+        job.stamps.mark("session")
+    fields, mark = fence.status(job.spec)
+    says = mark != old_status and fence.says_logged_in(job.spec, fields)
+    seen["logged_in"] = says and bool(now.session or job.spec["receives_only"])
+    if seen["logged_in"]:
+        job.stamps.mark("logged_in")
+    return bool(seen["logged_in"])
+
+
+def _roll_back(job: Job, way_out: fence.Fence, written: bytes, before: bytes, reason: str) -> Failure:
+    """Put the old bytes and the old list back. Returns what went wrong and how the way back ended."""
+    stamps = job.stamps
+    job.stamps = fence.Stamps()
+    try:
+        _fence(job, way_out)
+        if host_files.read(job.config["path"]) != before:
+            _write(job, written, before)
+        _launch(job, way_out)
+    except (Failure, ValueError, OSError) as error:
+        return Failure(f"{reason}; and the old list is not in force again: {error}")
+    finally:
+        back = {"rollback_" + name: pair for name, pair in job.stamps.marks.items()}
+        job.stamps = stamps
+        job.stamps.marks.update(back)
+    job.result.update(rolled_back=True, new=job.result["previous"])
+    return Failure(f"{reason}; the old list is in force again")
+
+
+_CHANGING = ("repoint", "restore", "restart", "stop", "start")
+_OPERATIONS: Dict[str, Callable[[Job], Tuple[str, str]]] = {
+    "state": _state,
+    "preflight": _preflight,
+    "cleanup": _cleanup,
+    "repoint": _repoint,
+    "restore": _restore,
+    "restart": _restart,
+    "stop": _stop,
+    "start": _start,
+}

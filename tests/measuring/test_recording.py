@@ -1,0 +1,39 @@
+"""The samples file is read back as it was heard."""
+
+from pathlib import Path
+
+from orchestrator.adapters.recording import Recording, read_observations
+from orchestrator.model.event import LogStamp, RouteSample, Sample
+
+SAMPLE = Sample(
+    gateway="g", host="h", at=1.5, mono=2.5, running=True, endpoints=("127.0.0.1:1",), session="127.0.0.1:1"
+)
+ROUTE = RouteSample(router="r", at=1, mono=2, lines={"futian": "a", "southern": None})
+STAMP = LogStamp(gateway="g", at=3.25, event="lost")
+
+
+def written(folder: Path) -> Path:
+    recording = Recording(folder)
+    recording.add(connection={"host": "h", "at": 1, "state": "up", "reason": ""})
+    recording.add(sample=SAMPLE.model_dump(mode="json"))
+    recording.add(route=ROUTE.model_dump(mode="json"), hops={"futian": "127.0.0.1"})
+    recording.add(stamp=STAMP.model_dump(mode="json"))
+    recording.close()
+    return recording.path
+
+
+def test_everything_recorded_is_read_back_the_same(tmp_path: Path) -> None:
+    found = read_observations(written(tmp_path))
+    assert (list(found.samples), list(found.routes), list(found.stamps)) == ([SAMPLE], [ROUTE], [STAMP])
+
+
+def test_a_line_cut_off_by_a_crash_is_left_out_and_the_others_are_kept(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    path.write_bytes(path.read_bytes()[:-9])
+    found = read_observations(path)
+    assert (list(found.samples), list(found.stamps)) == ([SAMPLE], [])
+
+
+def test_a_later_recording_adds_to_the_file(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert len(read_observations(written(tmp_path)).samples) == 2

@@ -1,0 +1,33 @@
+"""The vendor's start and stop command. Usage: control.py SETTINGS.json start|stop|stop-hard
+
+A file `broken` beside the settings makes every start fail at once, as a damaged installation would.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+SETTINGS = Path(sys.argv[1])
+settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
+pid_file = SETTINGS.with_name("pid")
+if sys.argv[2] == "start":
+    if SETTINGS.with_name("broken").exists():
+        sys.exit(3)
+    words = [settings["python"], str(Path(__file__).with_name("gateway.py")), str(SETTINGS)]
+    process = subprocess.Popen(
+        [*words, "--gateway", settings["spec"]["number"]],
+        stdin=subprocess.DEVNULL,
+        stderr=SETTINGS.with_name("gateway.err").open("ab"),
+        start_new_session=True,
+    )
+    pid_file.write_text(str(process.pid))
+    os._exit(0)
+if SETTINGS.with_name("stubborn").exists():
+    sys.exit(0)
+try:
+    os.kill(int(pid_file.read_text()), signal.SIGKILL if sys.argv[2] == "stop-hard" else signal.SIGTERM)
+except (FileNotFoundError, ProcessLookupError):
+    pass

@@ -1,0 +1,182 @@
+"""A report says everything that the record holds, in one language, safely, and the same way each time."""
+
+import re
+from xml.etree import ElementTree as ET  # our own output
+
+import pytest
+
+from orchestrator.model.plan import Action
+from orchestrator.report.render import CONTENT_POLICY, render
+from tests.report.conftest import Rendered, rendered
+from tests.report.page import Page
+
+CHINESE = re.compile(r"[\u3400-\u9fff\u3000-\u303f\uff00-\uffef]+")
+WORD = re.compile(r"[A-Za-z]{2,}")
+# Names of products, protocols and units that Chinese texts use as they are.
+NAMES = {
+    "SIMULATED",
+    "TCP",
+    "CCNET",
+    "EKey",
+    "TDGW",
+    "MDGW",
+    "SSCC",
+    "SSE",
+    "NEEQ",
+    "UTC",
+    "Asia",
+    "Shanghai",
+    "run",
+    "json",
+    "sha",
+    "SHA",
+    "Mbps",
+    "Binary",
+    "STEP",
+    "RSA",
+    "VPN",
+    "CA",
+    "ms",
+}
+
+
+def test_every_gateway_of_the_plan_stands_in_the_report(report: Rendered) -> None:
+    text = Page.of(report.html).text
+    assert [item.number for item in report.record.plan.gateways if item.number not in text] == []
+
+
+def test_every_timed_gateway_has_a_row_with_its_three_times(report: Rendered) -> None:
+    rows = re.findall(r'<tr class="[^"]*" data-gateway="([^"]+)">', report.html)
+    assert rows == [item.gateway for item in report.record.verdict.gateways]
+
+
+def test_the_four_fields_of_the_verdict_stand_apart(report: Rendered) -> None:
+    fields = [found["data-field"] for _, found in Page.of(report.html).elements if "data-field" in found]
+    assert fields == ["outcome", "restoration", "objectives", "integrity"]
+
+
+def test_only_a_run_on_the_twin_is_stamped_simulated(report: Rendered) -> None:
+    stamped = 'class="stamp"' in report.html
+    assert stamped is report.record.simulated
+    assert ("SIMULATED" in Page.of(report.html).text) is report.record.simulated
+
+
+def test_nothing_is_blank_or_a_python_value(report: Rendered) -> None:
+    page = Page.of(report.html)
+    assert not re.search(r"\b(None|nan|inf|Undefined|True|False)\b", page.text)
+    assert not re.search(r"<td[^>]*>\s*</td>|<dd[^>]*>\s*</dd>", report.html)
+    assert report.variant == "hostile" or not re.search(r"[{}]", "".join(page.words))
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing(report: Rendered) -> None:
+    page = Page.of(report.html)
+    policies = [
+        found["content"] for tag, found in page.elements if found.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policies == [CONTENT_POLICY] == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    loading = {"src", "href", "srcset", "data", "action", "poster", "background"}
+    assert [
+        (tag, name) for tag, found in page.elements for name in found if name in loading or name.startswith("on")
+    ] == []
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object", "embed", "base", "form"})
+    style = report.html.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_every_picture_is_well_formed_and_inside_its_frame(report: Rendered) -> None:
+    pictures = re.findall(r"<svg.*?</svg>", report.html, re.DOTALL)
+    assert len(pictures) == (1 if report.record.fault_at is None else 4)
+    for picture in pictures:
+        root = ET.fromstring(picture)  # noqa: S314 - our own output
+        width, height = (float(value) for value in root.attrib["viewBox"].split()[2:])
+        for shape in root.iter():
+            for name, limit in (
+                ("x", width),
+                ("y", height),
+                ("x1", width),
+                ("x2", width),
+                ("y1", height),
+                ("y2", height),
+            ):
+                assert 0 <= float(shape.attrib.get(name, 0)) <= limit, ET.tostring(shape)
+
+
+def test_the_same_record_gives_the_same_bytes(report: Rendered) -> None:
+    again = type(report.record).model_validate_json(report.record.model_dump_json(by_alias=True))
+    assert render(again, report.language) == report.html
+
+
+def test_a_clause_that_was_not_exercised_is_said_to_be_not_covered(report: Rendered) -> None:
+    label = "本次未覆盖" if report.language == "zh" else "not covered by this run"
+    section = report.html.partition('<section id="clauses">')[2].partition("</section>")[0]
+    for clause in report.record.clauses:
+        row = next(row for row in re.findall(r"<tr.*?</tr>", section) if f">{clause.id}<" in row)
+        assert (label in row) is (not clause.covered), clause.id
+
+
+def test_abnormal_checks_stand_with_what_was_expected_and_found(report: Rendered) -> None:
+    abnormal = sum(item.result == "abnormal" for item in report.record.checks)
+    section = report.html.partition('<section id="checks">')[2].partition("</section>")[0]
+    label = "异常" if report.language == "zh" else "abnormal"
+    assert section.count(f'<span class="chip bad">{label}</span>') == abnormal
+
+
+@pytest.mark.parametrize(
+    "variant", ["passed", "failed", "observed", "carrier", "beijing", "incident", "not_started", "large"]
+)
+def test_an_english_report_has_no_chinese(variant: str) -> None:
+    assert CHINESE.findall(Page.of(rendered(variant, "en").html).text) == []
+
+
+@pytest.mark.parametrize(
+    "variant", ["passed", "failed", "observed", "carrier", "beijing", "incident", "not_started", "large"]
+)
+def test_a_chinese_report_has_no_english_but_names(variant: str) -> None:
+    found = rendered(variant, "zh")
+    topology = found.record.topology
+    named = [
+        item.id for group in (topology.lines, topology.hosts, topology.routers, topology.gateways) for item in group
+    ]
+    ids = set(WORD.findall(" ".join([found.record.run, *named])))
+    words = set(WORD.findall("\n".join(Page.of(found.html).words)))
+    assert words - NAMES - ids == set()
+
+
+def test_a_hostile_text_stays_text() -> None:
+    for language in ("zh", "en"):
+        html = rendered("hostile", language).html
+        assert "<script" not in html
+        assert "<img" not in html
+        assert "alert(1)" in Page.of(html).text
+        assert html.count("</style>") == 1
+
+
+def test_a_service_that_does_not_exist_there_is_neither_restored_nor_lost() -> None:
+    found = rendered("beijing", "zh")
+    absent = [item.gateway for item in found.record.plan.affected if item.action is Action.NO_BUSINESS]
+    assert absent == ["nq-mc-1", "nq-mc-2"]
+    for gateway in absent:
+        row = re.search(rf'<tr [^>]*data-gateway="{gateway}">.*?</tr>', found.html)
+        assert row is not None
+        assert "无此业务" in row[0]
+        assert "未恢复" not in row[0]
+
+
+def test_a_gateway_that_did_not_come_back_is_named_in_the_conclusion() -> None:
+    conclusion = rendered("failed", "zh").html.partition('<section id="scope">')[0]
+    assert "未恢复的网关：W100300。" in conclusion
+    assert "应恢复 5 个、已恢复 4 个" in conclusion
+    assert "未通过" in conclusion
+
+
+def test_the_fault_is_said_as_people_say_it() -> None:
+    assert "福田中心不可用（南方中心单中心运行）" in rendered("passed", "zh").html
+    assert "Futian unavailable (single-centre operation at Southern)" in rendered("passed", "en").html
+    assert "福田中心、南方中心均不可用" in rendered("beijing", "zh").html
+    assert "运营商中国电信故障（3 条线路中断）" in rendered("carrier", "zh").html
+
+
+def test_local_evidence_claims_no_more_than_it_can(report: Rendered) -> None:
+    expected = "本地未见重复登录" if report.language == "zh" else "no duplicate login was seen locally"
+    assert expected in Page.of(report.html).text

@@ -1,0 +1,20 @@
+"""What drillctl uses of fabric 3.2."""
+
+from typing import Any
+
+from paramiko import Channel, SSHClient
+
+class Connection:
+    client: SSHClient
+    host: str
+    def __init__(
+        self,
+        host: str,
+        user: str | None = None,
+        port: int | None = None,
+        connect_timeout: int | None = None,
+        connect_kwargs: dict[str, Any] | None = None,
+    ) -> None: ...
+    def open(self) -> Any: ...
+    def close(self) -> None: ...
+    def create_session(self) -> Channel: ...

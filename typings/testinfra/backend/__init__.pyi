@@ -1,0 +1,1 @@
+BACKENDS: dict[str, str]
