@@ -59,8 +59,9 @@ def _pytest(folder: Path, suites: Sequence[Path], junit: Path, timeout_s: float)
         os.killpg(process.pid, signal.SIGKILL)  # with the ssh sessions that it holds
         process.communicate()
         return "the checks did not end in time"
-    lines = output.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "pytest said nothing"
+    lines = output.decode(errors="replace").strip().splitlines() or ["pytest said nothing"]
+    errors = [line for line in lines if line.startswith(("E  ", "INTERNALERROR>")) and line[2:].strip()]
+    return (errors or lines)[-1]
 
 
 def _environment() -> dict[str, str]:

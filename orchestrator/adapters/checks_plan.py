@@ -35,7 +35,7 @@ def check_context(  # noqa: PLR0913 - everything that a round of checks depends 
         },
         gateways=tuple(_gateway(topology, item) for item in expected.gateways),
         routers=tuple(_router(topology, item, expected) for item in topology.routers),
-        onhost=onhost,
+        onhost=onhost.absolute(),  # pytest runs in a folder of its own
         consent_tcp=consent_tcp,
         deadline_s=deadline_s,
     )

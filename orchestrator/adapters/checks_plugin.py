@@ -67,6 +67,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("router", routers, ids=[item.id for item in routers])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that wants a target and has none in this round is no skipped check; there is nothing to check."""
+    items[:] = [item for item in items if _target(item) or not {"gateway", "router"} & set(_fixtures(item))]
+
+
 @pytest.fixture
 def context(pytestconfig: pytest.Config) -> CheckContext:
     """What is known of this round."""
@@ -127,9 +132,13 @@ def _check(path: Path) -> str:
     return path.stem.removeprefix("test_").replace("_", "-")
 
 
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
 def _target(item: pytest.Item) -> dict[str, CheckedGateway | CheckedRouter]:
     parameters: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
-    return {name: parameters[name] for name in ("gateway", "router") if name in parameters}
+    return {name: value for name, value in parameters.items() if isinstance(value, CheckedGateway | CheckedRouter)}
 
 
 def _pair(item: pytest.Item) -> Pair:

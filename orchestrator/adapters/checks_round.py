@@ -81,8 +81,8 @@ class Round:
     def look(self, job: Job) -> Seen:
         """Call one check. Whatever it raises is its result."""
         look, began, error = Look(), time.monotonic(), None
-        available = {"host": self.hosts[job.pair.host], "look": look, "context": self.context}
-        available |= {**job.fixtures, **job.target}
+        given = {"host": self.hosts[job.pair.host], "look": look, "context": self.context}
+        available = {**job.fixtures, **job.target, **given}
         try:
             if self._over.is_set():
                 raise CouldNotLook(_TOO_LATE)  # noqa: TRY301 - it is this check's result, as any other

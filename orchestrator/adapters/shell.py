@@ -8,6 +8,7 @@ import os
 import secrets
 import selectors
 import shlex
+import socket
 import subprocess
 import threading
 import time
@@ -45,6 +46,7 @@ class Shell:
         self._connect_timeout_s = connect_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._broken = ""
+        self._wake, self._waker = socket.socketpair()
         self._one_at_a_time = threading.Lock()
 
     def run(self, command: str) -> Answer:
@@ -61,11 +63,11 @@ class Shell:
     def close(self) -> None:
         """End the session. A command under way in another thread could not look."""
         self._broken = self._broken or "the session was closed"
-        process = self._process
-        if process is not None:
-            process.kill()
-            with self._one_at_a_time:
-                self._reap(process)
+        self._waker.close()
+        with self._one_at_a_time:
+            self._wake.close()
+            if self._process is not None:
+                self._reap(self._process)
 
     def _started(self) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
@@ -87,16 +89,20 @@ class Shell:
             _pipe(process.stdin).write(data)
 
     def _read_to(self, process: subprocess.Popen[bytes], token: bytes, deadline: float) -> tuple[bytes, bytes]:
-        """Both streams up to and including the token."""
+        """Both streams up to and including the token.
+
+        A killed ssh is no end of them: a ControlMaster that it shares holds its pipes. So `close` wakes this up.
+        """
         streams = {_pipe(process.stdout): bytearray(), _pipe(process.stderr): bytearray()}
         with selectors.DefaultSelector() as selector:
             for stream in streams:
                 selector.register(stream, selectors.EVENT_READ)
-            while selector.get_map():
-                ready = selector.select(max(0.0, deadline - time.monotonic()))
-                if not ready:
+            selector.register(self._wake, selectors.EVENT_READ)
+            while len(selector.get_map()) > 1:
+                ready = [key for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
+                if not ready or any(key.fileobj is self._wake for key in ready):
                     raise self._break(process, "no answer within the deadline")
-                for key, _ in ready:
+                for key in ready:
                     data = os.read(key.fd, _CHUNK)
                     buffer = next(buffer for stream, buffer in streams.items() if stream is key.fileobj)
                     buffer += data

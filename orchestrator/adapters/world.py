@@ -41,7 +41,7 @@ Requests = dict[str, list[dict[str, Any]]]  # host → requests, in order
 Names = dict[str, list[str]]  # host → the target of each request
 
 
-class FaultSource(Protocol):
+class FaultMaker(Protocol):
     """What makes and lifts the fault: a twin, or the firm's own devices."""
 
     def inject(self, fault: Fault, lease_s: float) -> None: ...
@@ -63,7 +63,7 @@ class Tools:
 class SiteWorld:
     """One run's hands and eyes on a site."""
 
-    def __init__(self, site: LoadedSite, tools: Tools, ssh: SshSettings, job: Assignment, faults: FaultSource) -> None:
+    def __init__(self, site: LoadedSite, tools: Tools, ssh: SshSettings, job: Assignment, faults: FaultMaker) -> None:
         self._site, self._topology, self._tools, self._ssh = site, site.topology, tools, ssh
         self._job, self._faults = job, faults
         self._ansible = Ansible(site.folder, tools.playbooks, ssh, job.folder / "ansible")

@@ -42,7 +42,7 @@ def _show(findings: list[Finding], everything: bool, errors: int) -> None:
             item.clause,
             f"[{colour}]{item.result.value}[/]",
             item.severity.value,
-            ".".join(map(str, item.where)),
+            item.where,
             f"{item.text.en}{mend}",
         )
     if shown:

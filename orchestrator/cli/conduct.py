@@ -15,7 +15,7 @@ from orchestrator.engine import Assignment, Engine
 from orchestrator.errors import Refused
 from orchestrator.journal import SqliteJournal
 from orchestrator.loader.site import LoadedSite
-from orchestrator.model.plan import Fault, Plan
+from orchestrator.model.plan import Fault, FaultSource, Plan
 from orchestrator.model.record import RunRecord
 from orchestrator.report.assemble import assemble
 from orchestrator.report.render import write
@@ -64,7 +64,7 @@ def _record(places: Places, job: Assignment, journal: SqliteJournal, twin: Twin)
         journal.events(job.run),
         read_observations(job.folder / "samples.jsonl"),
         operator=getpass.getuser(),
-        simulated=True,
+        fault_source=FaultSource.TWIN,
         versions=versions(places.playbooks),
         ground_truth=twin.truth(),
     )

@@ -1,11 +1,11 @@
 """How plans are shown in a terminal."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.model.plan import Action, GatewayChange, Placement, Plan
-
-MOST_NAMES = 3  # our choice: more targets than this are counted, not named
+from orchestrator.model.plan import Action, GatewayChange, Placement, Plan, Target
 
 _ACTION = {
     Action.REPOINT: "[bold cyan]repoint[/]",
@@ -56,7 +56,7 @@ def _gateways(plan: Plan) -> Table:
 
 
 def _place(place: Placement | None) -> str:
-    return f"{place.centre} over {place.line}" if place else "-"
+    return f"{place.centre}/{place.line}" if place else "-"
 
 
 def _new_list(change: GatewayChange) -> str:
@@ -64,22 +64,24 @@ def _new_list(change: GatewayChange) -> str:
 
 
 def _steps(plan: Plan) -> Table:
+    """Steps under their phases."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("PHASE", "STEP"):
-        table.add_column(column, no_wrap=True)
-    for column in ("WHAT", "TARGETS"):
-        table.add_column(column, overflow="fold")
+    table.add_column("STEP", no_wrap=True)
+    table.add_column("WHAT", overflow="fold")
+    table.add_column("TARGETS", no_wrap=True)
     table.add_column("WITHIN", no_wrap=True, justify="right")
+    phase = None
     for step in plan.steps:
-        targets = [target.name for target in step.targets if target.kind in ("gateway", "router")]
-        table.add_row(
-            step.phase.value.replace("_", " "), step.id, step.title.en, _few(targets), f"{step.deadline_s:g} s"
-        )
+        if step.phase is not phase:
+            phase = step.phase
+            table.add_row(f"[bold]{phase.value.replace('_', ' ')}[/]")
+        table.add_row(f"  {step.id}", step.title.en, _who(step.targets), f"{step.deadline_s:g} s")
     return table
 
 
-def _few(names: list[str]) -> str:
-    """A wave of two hundred gateways stays one line."""
-    if len(names) <= MOST_NAMES:
-        return ", ".join(names) or "-"
-    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
+def _who(targets: Sequence[Target]) -> str:
+    """A wave of two hundred gateways stays one short line."""
+    named = [target for target in targets if target.kind in ("gateway", "router")]
+    if len(named) <= 1:
+        return named[0].name if named else "-"
+    return f"{len(named)} {named[0].kind}s"

@@ -23,6 +23,15 @@ class Fault(Frozen):
     hosts: tuple[str, ...] = ()
 
 
+class FaultSource(StrEnum):
+    """Who makes the fault (design §3)."""
+
+    TWIN = "twin"
+    OWN_DEVICE = "own_device"
+    EXCHANGE = "exchange"
+    DECLARED = "declared"
+
+
 class Action(StrEnum):
     """What happens to a gateway in this plan."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from orchestrator.model.base import Frozen, Title
 from orchestrator.model.event import CheckRecord, Outcome
-from orchestrator.model.plan import Phase, Plan, Verb
+from orchestrator.model.plan import FaultSource, Phase, Plan, Verb
 from orchestrator.model.topology import Topology
 from orchestrator.model.verdict import Verdict
 
@@ -97,6 +97,7 @@ class RunRecord(Frozen):
     operator: str
     started_at: float
     finished_at: float
+    fault_source: FaultSource
     fault_at: Annotated[float | None, Field(description="When the fault was injected (or declared)")]
     lifted_at: float | None
     plan: Plan

@@ -19,7 +19,7 @@ from orchestrator.errors import Problem
 from orchestrator.model.base import Frozen, Id, Seconds, Title
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-GatewayNumber = Annotated[str, Field(pattern=r"^[A-Z0-9]{4,12}[A-Z]{0,2}$")]
+GatewayNumber = Annotated[str, Field(pattern=r"^[A-Z]{0,4}[0-9]{3,10}[A-Z]{0,2}$")]
 
 
 class InventoryProblems(ValueError):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from orchestrator.journal import chain_is_valid
 from orchestrator.judge import StepResult, check_records, epoch_s, judge, snapshots, step_results, window_of
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind
-from orchestrator.model.plan import Phase, Plan, Verb
+from orchestrator.model.plan import FaultSource, Phase, Plan, Verb
 from orchestrator.model.record import (
     ClauseResult,
     ConfigRecord,
@@ -33,7 +33,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
     seen: Observations,
     *,
     operator: str,
-    simulated: bool,
+    fault_source: FaultSource,
     versions: Mapping[str, str],
     ground_truth: dict[str, Any] | None = None,
 ) -> RunRecord:
@@ -44,7 +44,8 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
     interlocks = tuple(_interlocks(plan, topology, steps))
     return RunRecord(
         run=run,
-        simulated=simulated,
+        simulated=fault_source is FaultSource.TWIN,
+        fault_source=fault_source,
         operator=operator,
         started_at=epoch_s(events[0]),
         finished_at=epoch_s(events[-1]),

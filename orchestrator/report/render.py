@@ -89,12 +89,11 @@ def _during(context: Context, area: Extent) -> Markup | None:
 
 def write(record: RunRecord, folder: Path) -> dict[str, Path]:
     """Write `run.json`, `report.zh.html` and `report.en.html`; a reader sees each whole or not at all."""
-    written = {"json": folder / "run.json"}
-    _write_atomically(written["json"], run_json(record))
-    for language in get_args(Language):
-        written[language] = folder / f"report.{language}.html"
-        _write_atomically(written[language], render(record, language))
-    return written
+    texts = {"json": run_json(record)} | {language: render(record, language) for language in get_args(Language)}
+    paths = {name: folder / ("run.json" if name == "json" else f"report.{name}.html") for name in texts}
+    for name, text in texts.items():  # everything is made before the first file is touched
+        _write_atomically(paths[name], text)
+    return paths
 
 
 def run_json(record: RunRecord) -> str:

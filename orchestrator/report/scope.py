@@ -51,7 +51,9 @@ def scope(context: Context) -> Scope:
             for item in plan.paths
         ),
         notes=tuple(texts.of(note) for note in plan.notes),
-        source=texts("fault_source.none" if context.record.fault_at is None else f"fault_source.{plan.mode}"),
+        source=texts(
+            "fault_source.none" if context.record.fault_at is None else f"fault_source.{context.record.fault_source}"
+        ),
         lasted=_lasted(context),
     )
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from orchestrator.model.topology import Centre, Line, Router, Routing
-from orchestrator.twin.layout import CE, Layout, link_addresses, next_hop, return_targets
+from orchestrator.model.topology import Centre, Line, LineKind, Router, Routing
+from orchestrator.twin.layout import CE, Layout, link_addresses, links_of, next_hop, return_targets
 
 _BEST = 200  # bird's preference of the first line of a path; the second has one less
 _LINE_AS = 4200000000  # our choice, private range (RFC 6996): autonomous system of the first line
@@ -109,12 +109,26 @@ def _ranks(layout: Layout, router: Router) -> list[tuple[Line, dict[IPv4Network,
 
 
 def _return_ranks(layout: Layout, centre: Centre) -> Iterator[tuple[Line, dict[IPv4Network, int]]]:
+    """Lines that a centre may send back over, each with its rank per network: the router's own order first,
+    then whatever else leads to the router or to one that it has a link to.
+    """
     ranks: dict[str, dict[IPv4Network, int]] = {}
     for network, router in return_targets(layout.topology):
-        for index, line in enumerate(router.paths.get(centre.id, ())):
+        for index, line in enumerate(_ways_back(layout, centre, router)):
             ranks.setdefault(line, {})[network] = index
     for line, rank in ranks.items():
         yield layout.topology.line[line], rank
+
+
+def _ways_back(layout: Layout, centre: Centre, router: Router) -> list[str]:
+    path = router.paths.get(centre.id, ())
+    near = {router.id, *(other.id for _, other in links_of(layout.topology, router.id))}
+    others = [
+        line.id
+        for line in layout.topology.lines
+        if line.router in near and centre.id in line.carries and line.kind is not LineKind.SATELLITE_ONE_WAY
+    ]
+    return list(dict.fromkeys((*path, *others)))
 
 
 def _watchers(layout: Layout, line: Line) -> Iterator[Router]:

@@ -1,11 +1,12 @@
 """Starts, watches and sabotages the simulated gateways on their hosts, from outside."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 from orchestrator.errors import Refused
 from orchestrator.model.topology import Gateway, ServiceManager, Topology, fill
-from orchestrator.twin.processes import command_lines, kill
+from orchestrator.twin.processes import command_lines, tell
 from orchestrator.twin.programs.gateway_files import FOLDER
 
 _AT_ONCE = 4  # our choice: a start is a burst of CPU, and a machine may have two cores
@@ -45,8 +46,15 @@ class Gateways:
 
     def kill(self, name: str) -> None:
         """Kill the gateway's process as a crash would: nothing is said to anybody."""
+        self._tell(name, signal.SIGKILL)
+
+    def freeze(self, name: str) -> None:
+        """Stop the gateway's process as a hang would: its sockets stay, nobody answers."""
+        self._tell(name, signal.SIGSTOP)
+
+    def _tell(self, name: str, number: signal.Signals) -> None:
         gateway = self._gateway(name)
-        if not kill(self._processes[gateway.host], self._text(gateway)):
+        if not tell(self._processes[gateway.host], self._text(gateway), number):
             raise Refused(
                 "NOT_RUNNING",
                 f"expected gateway {name} to run on {gateway.host}, found no process {self._text(gateway)!r}",

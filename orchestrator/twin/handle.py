@@ -21,7 +21,7 @@ from orchestrator.twin.state import KEY, KNOWN_HOSTS, TwinState, living, read_st
 _KEEP_EVERY_S = 60  # our choice: well below any lease
 _NOT_FOUND = 127  # as a shell says it
 _KILLED_BY = 128
-_SABOTAGE = ("block_gateway", "kill_gateway", "freeze_host", "thaw_host")
+_SABOTAGE = ("block_gateway", "kill_gateway", "freeze_gateway", "freeze_host", "thaw_host")
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Twin:
         return result
 
     def sabotage(self, what: str, **arguments: str) -> None:
-        """For tests: block_gateway or kill_gateway with `gateway`, freeze_host or thaw_host with `host`."""
+        """For tests: {block,kill,freeze}_gateway with `gateway`, {freeze,thaw}_host with `host`."""
         if what not in _SABOTAGE:
             raise ValueError(f"expected one of {', '.join(_SABOTAGE)}, found {what!r}")
         ask(self.folder, what, **arguments)

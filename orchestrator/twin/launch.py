@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from orchestrator.errors import Refused
 from orchestrator.loader.site import LoadedSite
@@ -29,17 +31,14 @@ def launch(site: LoadedSite, name: str | None, lease_s: float) -> TwinState:
     name = name or f"{site.topology.site.name[:12]}-{secrets.token_hex(2)}"
     folder = twin_folder(name)
     deadline = time.monotonic() + _BUILD_S + _BUILD_PER_HOST_S * len(site.topology.hosts)
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb", buffering=0) as pipe:
+    with ExitStack() as undo:
         with locked():
             _make_folder(folder, name)
-            _start(folder, site, lease_s, writer)
-        reports = _Reports(pipe.fileno(), deadline)
-        try:
-            reports.expect("ready")
-        except BaseException:
-            end(name, folder)
-            raise
+            undo.callback(end, name, folder)
+            reports = undo.enter_context(_start(folder, site, lease_s))
+        _expect_ready(reports.fileno(), deadline)
+        reports.close()
+        undo.pop_all()
     state = read_state(folder)
     if state is None:
         raise Refused("TWIN_FAILED", f"expected twin {name} to live, found that it ended at once")
@@ -82,50 +81,52 @@ def _make_folder(folder: Path, name: str) -> None:
         ) from error
 
 
-def _start(folder: Path, site: LoadedSite, lease_s: float, report: int) -> None:
-    """Returns when the daemon has written down who it is, or has ended; then its report says why."""
+def _start(folder: Path, site: LoadedSite, lease_s: float) -> IO[bytes]:
+    """Back when the daemon has written down who it is, or has ended; the result is what it reports."""
     arguments = [str(folder), str(site.folder.resolve()), site.digest, str(lease_s)]
     path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
+    reader, writer = os.pipe()
+    reports = os.fdopen(reader, "rb", buffering=0)
     try:
         with (folder / LOG).open("ab") as log:
             subprocess.run(
                 [sys.executable, "-m", "orchestrator.twin.daemon", *arguments],
                 stdin=subprocess.DEVNULL,
-                stdout=report,
+                stdout=writer,
                 stderr=log,
                 start_new_session=True,
                 cwd="/",
                 env={**os.environ, "PYTHONPATH": path},
                 check=False,
             )
+    except BaseException:
+        reports.close()
+        raise
     finally:
-        os.close(report)
+        os.close(writer)
+    return reports
 
 
-class _Reports:
-    """What the daemon says while it builds, line by line."""
+def _expect_ready(pipe: int, deadline: float) -> None:
+    """Wait until all is up. Refused with what the daemon refused; TWIN_FAILED if it ended or took too long."""
+    unread = b""
+    while True:
+        line, found, rest = unread.partition(b"\n")
+        if not found:
+            unread += _read(pipe, deadline)
+            continue
+        report, unread = json.loads(line), rest
+        if "refused" in report:
+            raise Refused(report["refused"], report["message"])
+        if "ready" in report:
+            return
 
-    def __init__(self, pipe: int, deadline: float) -> None:
-        self._pipe = pipe
-        self._deadline = deadline
-        self._unread = b""
 
-    def expect(self, expected: str) -> None:
-        """Wait for this report. Refused with what the daemon refused; TWIN_FAILED if it ended or took too long."""
-        report: dict[str, object] = {}
-        while expected not in report:
-            report = json.loads(self._line())
-            if "refused" in report:
-                raise Refused(str(report["refused"]), str(report["message"]))
-
-    def _line(self) -> bytes:
-        while b"\n" not in self._unread:
-            left_s = self._deadline - time.monotonic()
-            if not select.select([self._pipe], [], [], max(left_s, 0))[0]:
-                raise Refused("TWIN_FAILED", "expected the twin to be built in time, found it still building")
-            data = os.read(self._pipe, 65536)
-            if not data:
-                raise Refused("TWIN_FAILED", "expected the twin's daemon to report, found that it ended")
-            self._unread += data
-        line, _, self._unread = self._unread.partition(b"\n")
-        return line
+def _read(pipe: int, deadline: float) -> bytes:
+    left_s = deadline - time.monotonic()
+    if not select.select([pipe], [], [], max(left_s, 0))[0]:
+        raise Refused("TWIN_FAILED", "expected the twin to be built in time, found it still building")
+    data = os.read(pipe, 65536)
+    if not data:
+        raise Refused("TWIN_FAILED", "expected the twin's daemon to report, found that it ended")
+    return data

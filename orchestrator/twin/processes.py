@@ -40,11 +40,11 @@ def thaw(first: int) -> None:
         _signal(pid, signal.SIGCONT)
 
 
-def kill(first: int, text: str) -> int:
-    """Kill every process of a host whose command line holds the text; how many there were."""
+def tell(first: int, text: str, number: signal.Signals) -> int:
+    """Signal every process of a host whose command line holds the text; how many there were."""
     found = [pid for pid, line in command_lines(first).items() if text in line]
     for pid in found:
-        _signal(pid, signal.SIGKILL)
+        _signal(pid, number)
     return len(found)
 
 

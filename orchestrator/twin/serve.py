@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from orchestrator.twin.gateways import Gateways
 from orchestrator.twin.hosts import HostSpec
 from orchestrator.twin.layout import centre_space
 from orchestrator.twin.lines import LineTruth
-from orchestrator.twin.machine import Machine
+from orchestrator.twin.machine import BirdAt, Machine
 from orchestrator.twin.nft import Nft
 from orchestrator.twin.processes import is_alive
 from orchestrator.twin.state import SOCKET
@@ -41,12 +41,12 @@ async def serve(machine: Machine, folder: Path, lease_s: float, ready: Callable[
     gateways = Gateways(machine.topology, machine.processes, users)
     faults = Faults(machine.topology, nft, exchange.set_manner, machine.processes)
     await exchange.start()
-    async with asyncio.timeout(_UP_WITHIN_S), asyncio.TaskGroup() as group:
-        for spec in machine.specs.values():
-            group.create_task(_answers(spec))
-        await _until(lambda: _all_bfd_up(machine))
-        group.create_task(gateways.start_enabled())
-        await _until(lambda: all(not waiting(bird.control) for bird in machine.birds.values()))
+    try:
+        async with asyncio.timeout(_UP_WITHIN_S):
+            await _bring_up(machine, gateways)
+    except TimeoutError as error:
+        found = f"{_bfd(machine)} BFD sessions"
+        raise Refused("TWIN_FAILED", f"expected all to be up within {_UP_WITHIN_S} s, found {found}") from error
     desk = _Desk(machine, exchange, gateways, faults, lease_s)
     server = await asyncio.start_unix_server(desk.serve, folder / SOCKET, limit=_LONGEST_REQUEST)
     async with server:
@@ -54,16 +54,30 @@ async def serve(machine: Machine, folder: Path, lease_s: float, ready: Callable[
         await desk.until_end()
 
 
+async def _bring_up(machine: Machine, gateways: Gateways) -> None:
+    """Gateways start when there is a way to the fronts, while routers still settle the ways across links."""
+    async with asyncio.TaskGroup() as group:
+        for spec in machine.specs.values():
+            group.create_task(_answers(spec))
+        await _until(lambda: all(up >= bird.sessions for up, bird in _bfd_by_bird(machine)))
+        group.create_task(gateways.start_enabled())
+        await _until(lambda: all(not waiting(bird.control) for bird in machine.birds.values()))
+
+
 async def _until(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110 (bird tells nobody: it has to be asked)
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-def _all_bfd_up(machine: Machine) -> bool:
-    return all(
-        sum(item["state"] == "Up" for item in sessions(bird.control)) >= bird.sessions
-        for bird in machine.birds.values()
-    )
+def _bfd_by_bird(machine: Machine) -> Iterator[tuple[int, BirdAt]]:
+    """Each bird with how many of its BFD sessions are up."""
+    for bird in machine.birds.values():
+        yield sum(item["state"] == "Up" for item in sessions(bird.control)), bird
+
+
+def _bfd(machine: Machine) -> dict[str, int]:
+    found = list(_bfd_by_bird(machine))
+    return {"expected": sum(bird.sessions for _, bird in found), "up": sum(up for up, _ in found)}
 
 
 async def _answers(spec: HostSpec) -> None:
@@ -106,6 +120,7 @@ class _Desk:
             "status": lambda _: self._status(),
             "block_gateway": lambda request: self._gateways.block(request["gateway"]),
             "kill_gateway": lambda request: self._gateways.kill(request["gateway"]),
+            "freeze_gateway": lambda request: self._gateways.freeze(request["gateway"]),
             "freeze_host": lambda request: self._faults.inject(_frozen(request["host"]), None),
             "thaw_host": lambda request: self._faults.lift(_frozen(request["host"])),
         }
@@ -147,7 +162,6 @@ class _Desk:
             name: "frozen" if name in frozen else "up" if is_alive(pid) else "down"
             for name, pid in self._machine.processes.items()
         }
-        found = {space: sessions(bird.control) for space, bird in self._machine.birds.items()}
         return {
             "site": self._machine.topology.site.name,
             "up_since": self._up_since,
@@ -155,10 +169,7 @@ class _Desk:
             "hosts": hosts,
             "gateways": self._gateways.running(),
             "faults": self._faults.describe(),
-            "bfd": {
-                "expected": sum(bird.sessions for bird in self._machine.birds.values()),
-                "up": sum(item["state"] == "Up" for items in found.values() for item in items),
-            },
+            "bfd": _bfd(self._machine),
         }
 
 

@@ -37,7 +37,7 @@ class TwinState:
 
 def twins_root() -> Path:
     """Where twins' folders are: $DRILLCTL_TWINS or /run/drillctl/twins."""
-    return Path(os.environ.get("DRILLCTL_TWINS", "/run/drillctl/twins"))
+    return Path(os.environ.get("DRILLCTL_TWINS", "/run/drillctl/twins")).absolute()
 
 
 def twin_folder(name: str) -> Path:

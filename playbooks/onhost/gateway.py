@@ -282,7 +282,7 @@ def _is_connected(job: Job) -> bool:
 def _move(job: Job, before: bytes, wanted: bytes) -> Tuple[str, str]:
     """Stop, prove, write, start, log in; and back again where that was asked for."""
     job.expect(wanted)
-    _unchanged_since_the_plan(job, before, wanted)
+    _unchanged_since_the_plan(job, before)
     job.result["diff"] = {"before": job.result["previous"], "after": job.result["new"]}
     if job.request.get("check"):
         return "would_change", _announcement(job)
@@ -305,21 +305,12 @@ def _announcement(job: Job) -> str:
     return f"{', '.join(job.result['previous'])} would become {', '.join(job.result['new'])}"
 
 
-def _unchanged_since_the_plan(job: Job, before: bytes, wanted: bytes) -> None:
-    """Refuse a file that somebody else has edited. One that an earlier attempt has written already is ours."""
-    expected = job.request.get("expected_sha256")
-    if expected is None or expected == host_files.sha256(before):
+def _unchanged_since_the_plan(job: Job, before: bytes) -> None:
+    """Refuse a file that somebody else has edited. What this run has written itself is no edit."""
+    expected, found = job.request.get("expected_sha256"), host_files.sha256(before)
+    if expected in (None, found) or found in permit.written(job.request):
         return
-    kept = permit.original(job.request, expected)
-    if kept is not None and before == wanted == _same_change(job, kept):
-        return
-    raise Refusal(
-        f"changed meanwhile: expected a file with digest {expected[:12]}, found {host_files.sha256(before)[:12]}"
-    )
-
-
-def _same_change(job: Job, original: bytes) -> bytes:
-    return vendor_file.write_endpoints(original, job.config, job.result["new"])
+    raise Refusal(f"changed meanwhile: expected a file with digest {expected[:12]}, found {found[:12]}")
 
 
 def _begin(job: Job) -> fence.Fence:
@@ -375,6 +366,7 @@ def _write(job: Job, before: bytes, wanted: bytes) -> None:
         return
     may = _permit(job)
     may.keep_original(host_files.sha256(before), before)
+    may.note_written(host_files.sha256(wanted))
     may.require("writing")
     may.touched = True
     host_files.replace(job.config["path"], wanted, before)

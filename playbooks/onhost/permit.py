@@ -3,8 +3,8 @@
 Runs on gateway hosts: Python 3.6 or later, standard library only. A host that was frozen or cut off can
 carry out a request long after the controller gave it up, or after its undo. So every request asks here
 before each change. What is kept on the host is one folder, `/var/tmp/drillctl-USER/` (mode 700):
-`token.json` (run and epoch), `turn-GATEWAY.json` (the newest request), `lock-GATEWAY`, and `original-…`
-(files as they were). `cleanup` removes it.
+`token.json` (run and epoch), and per gateway `turn-…` (the newest request), `lock-…`, `original-…` (files as
+they were) and `written-…` (digests of what the run wrote). `cleanup` removes it.
 """
 
 import contextlib
@@ -88,6 +88,16 @@ def original(request: Dict[str, Any], sha256: str) -> Optional[bytes]:
 
 def _original(request: Dict[str, Any], sha256: str) -> str:
     return os.path.join(work_folder(request), f"original-{request['name']}-{sha256}")
+
+
+def written(request: Dict[str, Any]) -> List[str]:
+    """Digests of all files that this run has put in this target's place, or was about to."""
+    found = _read_json(_written_file(request)) or {}
+    return list(found.get("digests", []))
+
+
+def _written_file(request: Dict[str, Any]) -> str:
+    return os.path.join(work_folder(request), f"written-{request['name']}.json")
 
 
 def write_json(path: str, value: Dict[str, Any]) -> None:
@@ -190,6 +200,10 @@ class Permit:
             file.flush()
             os.fsync(file.fileno())
         os.replace(path + ".new", path)
+
+    def note_written(self, sha256: str) -> None:
+        """Noted before it is written: an attempt that is cut off in between must still know its own file."""
+        write_json(_written_file(self._request), {"digests": [*written(self._request), sha256]})
 
     def _turn_file(self) -> str:
         return os.path.join(self._folder, f"turn-{self._name}.json")

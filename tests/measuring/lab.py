@@ -143,13 +143,17 @@ class RunningGateway:
 
 
 class Sshd:
-    """sshd of the current user on one loopback address. As root it gets a /run of its own, which sshd wants."""
+    """sshd of the current user on one loopback address. As root it gets a /run of its own, which sshd wants.
+
+    Sessions have the lab's folder as their home: the user's own login scripts are neither run nor cut off.
+    """
 
     def __init__(self, folder: Path, address: str, port: int, host_key: Path, authorized: Path) -> None:
         config = folder / f"sshd-{address}"
         config.write_text(
             f"ListenAddress {address}:{port}\nHostKey {host_key}\nAuthorizedKeysFile {authorized}\nPidFile none\n"
             "StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 100\n"
+            f"SetEnv HOME={folder}\n"
         )
         command = ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)]
         if os.geteuid() == 0:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_a_session_that_cannot_be_had_says_why() -> None:
     for _ in range(2):
         with pytest.raises(CouldNotLook, match="Connection refused"):
             shell.run("true")
+    shell.close()
 
 
 def test_a_session_that_is_lost_between_commands_could_not_look(shell: Shell) -> None:
@@ -70,6 +72,19 @@ def test_a_session_that_is_lost_between_commands_could_not_look(shell: Shell) ->
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(CouldNotLook, match="ended"):
         shell.run("true")
+
+
+def test_closing_ends_a_command_under_way_even_if_somebody_else_holds_its_pipes() -> None:
+    """As a ControlMaster does: the pipes stay open although the process that was started is gone."""
+    shell = Shell(["sh", "-c", "sleep 3 & exec sh"], 60, 60)
+    shell.run("true")
+    closing = threading.Timer(0.2, shell.close)
+    closing.start()
+    began = time.monotonic()
+    with pytest.raises(CouldNotLook, match="closed"):
+        shell.run("sleep 60")
+    closing.join()
+    assert time.monotonic() - began < 2
 
 
 def test_testinfra_talks_over_the_shell() -> None:

@@ -75,7 +75,8 @@ def start(folder: Path) -> Server:
     key = (folder / "host_key.pub").read_text().rsplit(" ", 1)[0]
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}\n")
     (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
+        f"Port {port}\nListenAddress 127.0.0.1\n"
+        f"HostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
         "StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nPidFile none\n"
         "LogLevel VERBOSE\nPermitRootLogin prohibit-password\nUseDNS no\nMaxStartups 100\n"
         f"SetEnv HOME={folder}\n"  # the start-up files of whoever runs the tests are none of ours

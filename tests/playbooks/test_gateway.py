@@ -6,7 +6,6 @@ import signal
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -153,7 +152,8 @@ def test_a_request_that_wakes_after_its_deadline_never_starts_the_gateway(
     vendor.spec["release_s"] = 2.0
     request = vendor.request("repoint", endpoints=[fronts[2].endpoint], deadline_at=time.time() + 6, deadline_s=6)
     process = subprocess.Popen([vendor.python, "-I", "-S", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     with process:
         process.stdin.write(program("gateway", {"requests": [request]}))
         process.stdin.close()
@@ -180,6 +180,22 @@ def test_a_new_front_that_refuses_brings_the_old_list_back(
     until(lambda: "logged_in=yes" in vendor.status(), "logged in at the old front again")
     assert registry.logins[-1] == ("W100200", fronts[0].endpoint)
     assert not registry.duplicates
+
+
+def test_a_status_left_behind_by_a_killed_gateway_is_not_taken_for_a_log_in(
+    vendor: Vendor, fronts: list[Front]
+) -> None:
+    """It still says yes, and a refused attempt has a TCP session for a moment: neither is a log-in."""
+    pid = vendor.pid()
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: vendor.pid() is None, "killed")
+    yes = vendor.status()
+    assert "logged_in=yes" in yes
+    vendor.spec["status"] = {**vendor.spec["status"], "path": str(vendor.folder / "old-status")}
+    (vendor.folder / "old-status").write_text(yes)
+    result = vendor.ask("repoint", endpoints=[fronts[2].endpoint], deadline_s=6)
+    assert (result["outcome"], result["session"], result["logged_in"]) == ("failed", fronts[2].endpoint, False)
 
 
 def test_without_rollback_the_new_list_stays(vendor: Vendor, fronts: list[Front]) -> None:
@@ -246,6 +262,23 @@ def test_restore_without_the_copy_needs_the_same_digest(vendor: Vendor, fronts: 
     assert (refused["outcome"], refused["touched"], vendor.pid()) == ("refused", False, pid)
     assert vendor.ask("restore", endpoints=old, restore_sha256=digest)["outcome"] == "succeeded"
     assert vendor.config.read_bytes() == vendor.original
+
+
+def test_an_undo_knows_the_file_that_its_own_run_has_written(vendor: Vendor, fronts: list[Front]) -> None:
+    """The controller never heard how the repoint ended, so it still expects the file of the plan."""
+    digest, old = vendor.sha256(), vendor.endpoints()
+    vendor.ask("repoint", endpoints=[fronts[2].endpoint], expected_sha256=digest)
+    result = vendor.ask("restore", endpoints=old, restore_sha256=digest, expected_sha256=digest)
+    assert (result["outcome"], vendor.config.read_bytes()) == ("succeeded", vendor.original)
+
+
+def test_an_undo_does_not_overwrite_an_edit_of_somebody_else(vendor: Vendor, fronts: list[Front]) -> None:
+    digest, old = vendor.sha256(), vendor.endpoints()
+    vendor.ask("repoint", endpoints=[fronts[2].endpoint], expected_sha256=digest)
+    edited = vendor.config.read_bytes() + b"edited = 1\r\n"
+    vendor.config.write_bytes(edited)
+    result = vendor.ask("restore", endpoints=old, restore_sha256=digest, expected_sha256=digest)
+    assert (result["outcome"], result["touched"], vendor.config.read_bytes()) == ("refused", False, edited)
 
 
 def test_a_restart_begins_at_the_top_of_the_list_again(vendor: Vendor, fronts: list[Front], registry: Registry) -> None:
@@ -354,7 +387,7 @@ def test_a_file_edited_while_the_gateway_stops_is_not_overwritten(vendor: Vendor
     assert b"edited = 1" in vendor.config.read_bytes()
 
 
-def test_cleanup_leaves_nothing(vendor: Vendor, tmp_path: Path) -> None:
+def test_cleanup_leaves_nothing(vendor: Vendor) -> None:
     assert vendor.ask("cleanup")["changed"] is True
     assert not (vendor.folder / "work").exists()
     assert vendor.ask("cleanup")["changed"] is False

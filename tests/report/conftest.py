@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 import pytest
@@ -11,6 +11,7 @@ from orchestrator.model.record import RunRecord
 from orchestrator.report.render import render
 from orchestrator.report.texts import Language
 from tests.report import record_example
+from tests.report.page import Page
 
 VARIANTS: Final[dict[str, Callable[[], RunRecord]]] = {
     "passed": record_example.passed,
@@ -33,6 +34,10 @@ class Rendered:
     language: Language
     record: RunRecord
     html: str
+
+    @cached_property
+    def page(self) -> Page:
+        return Page.of(self.html)
 
 
 @cache

@@ -16,7 +16,7 @@ from orchestrator.loader.site import LoadedSite, load_site
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Check, Mode, Response
 from orchestrator.model.event import CheckRecord, CheckResult, Outcome
-from orchestrator.model.plan import Action, GatewayChange, Phase, Plan
+from orchestrator.model.plan import Action, FaultSource, GatewayChange, Phase, Plan
 from orchestrator.model.record import ConfigRecord, InterlockProof, JournalHead, PhaseTime, RunRecord, StepRecord
 from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import (
@@ -204,6 +204,7 @@ def _record(story: Story) -> RunRecord:
     return RunRecord(
         run=f"20261121T093000-{plan.drill}-7f3a",
         simulated=not real,
+        fault_source=FaultSource.DECLARED if real else FaultSource.TWIN,
         operator="zhang.wei",
         started_at=START,
         finished_at=FINISH,

@@ -87,7 +87,7 @@ def test_the_terminal_says_the_four_fields_and_every_affected_gateway(variant: s
     console = Console(width=160, record=True, file=StringIO())
     console.print(summary(record))
     said = console.export_text()
-    for label in ("Outcome", "Restoration", "Objectives", "Integrity of the evidence"):
+    for label in ("Outcome", "Restoration", "Objectives", "Evidence integrity"):
         assert label in said
     assert [item.number for item in record.verdict.gateways if item.number not in said] == []
     assert ("SIMULATED" in said) is record.simulated

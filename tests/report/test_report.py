@@ -41,7 +41,7 @@ NAMES = {
 
 
 def test_every_gateway_of_the_plan_stands_in_the_report(report: Rendered) -> None:
-    text = Page.of(report.html).text
+    text = report.page.text
     assert [item.number for item in report.record.plan.gateways if item.number not in text] == []
 
 
@@ -51,25 +51,25 @@ def test_every_timed_gateway_has_a_row_with_its_three_times(report: Rendered) ->
 
 
 def test_the_four_fields_of_the_verdict_stand_apart(report: Rendered) -> None:
-    fields = [found["data-field"] for _, found in Page.of(report.html).elements if "data-field" in found]
+    fields = [found["data-field"] for _, found in report.page.elements if "data-field" in found]
     assert fields == ["outcome", "restoration", "objectives", "integrity"]
 
 
 def test_only_a_run_on_the_twin_is_stamped_simulated(report: Rendered) -> None:
     stamped = 'class="stamp"' in report.html
     assert stamped is report.record.simulated
-    assert ("SIMULATED" in Page.of(report.html).text) is report.record.simulated
+    assert ("SIMULATED" in report.page.text) is report.record.simulated
 
 
 def test_nothing_is_blank_or_a_python_value(report: Rendered) -> None:
-    page = Page.of(report.html)
+    page = report.page
     assert not re.search(r"\b(None|nan|inf|Undefined|True|False)\b", page.text)
     assert not re.search(r"<td[^>]*>\s*</td>|<dd[^>]*>\s*</dd>", report.html)
     assert report.variant == "hostile" or not re.search(r"[{}]", "".join(page.words))
 
 
 def test_the_page_asks_for_nothing_and_runs_nothing(report: Rendered) -> None:
-    page = Page.of(report.html)
+    page = report.page
     policies = [
         found["content"] for tag, found in page.elements if found.get("http-equiv") == "Content-Security-Policy"
     ]
@@ -126,7 +126,7 @@ def test_abnormal_checks_stand_with_what_was_expected_and_found(report: Rendered
     "variant", ["passed", "failed", "observed", "carrier", "beijing", "incident", "not_started", "large"]
 )
 def test_an_english_report_has_no_chinese(variant: str) -> None:
-    assert CHINESE.findall(Page.of(rendered(variant, "en").html).text) == []
+    assert CHINESE.findall(rendered(variant, "en").page.text) == []
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_chinese_report_has_no_english_but_names(variant: str) -> None:
         item.id for group in (topology.lines, topology.hosts, topology.routers, topology.gateways) for item in group
     ]
     ids = set(WORD.findall(" ".join([found.record.run, *named])))
-    words = set(WORD.findall("\n".join(Page.of(found.html).words)))
+    words = set(WORD.findall("\n".join(found.page.words)))
     assert words - NAMES - ids == set()
 
 
@@ -170,6 +170,13 @@ def test_a_gateway_that_did_not_come_back_is_named_in_the_conclusion() -> None:
     assert "未通过" in conclusion
 
 
+def test_gateways_that_were_not_timed_are_named_and_not_called_measured() -> None:
+    untouched = [item.number for item in rendered("passed", "zh").record.plan.gateways if item.action is Action.NONE]
+    note = f"另有 {len(untouched)} 个网关不受影响，未计切换时间，其状态见检查结果：{'、'.join(untouched)}。"
+    assert len(untouched) == 9
+    assert note in rendered("passed", "zh").page.text
+
+
 def test_the_fault_is_said_as_people_say_it() -> None:
     assert "福田中心不可用（南方中心单中心运行）" in rendered("passed", "zh").html
     assert "Futian unavailable (single-centre operation at Southern)" in rendered("passed", "en").html
@@ -179,4 +186,4 @@ def test_the_fault_is_said_as_people_say_it() -> None:
 
 def test_local_evidence_claims_no_more_than_it_can(report: Rendered) -> None:
     expected = "本地未见重复登录" if report.language == "zh" else "no duplicate login was seen locally"
-    assert expected in Page.of(report.html).text
+    assert expected in report.page.text

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.model.drill import Check, FaultManner, Mode, Response
 from orchestrator.model.event import CheckResult, Outcome
-from orchestrator.model.plan import Action, Phase
+from orchestrator.model.plan import Action, FaultSource, Phase
 from orchestrator.model.topology import GatewayClass
 from orchestrator.model.verdict import Integrity, ObjectiveState, Restoration, RunOutcome
 from orchestrator.report.texts import Texts, catalogue
@@ -18,7 +18,7 @@ from tests.report.record_example import ROOT
 GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("document", Mode),
     ("mode", Mode),
-    ("fault_source", Mode),
+    ("fault_source", FaultSource),
     ("response", Response),
     ("response_meaning", Response),
     ("manner", FaultManner),

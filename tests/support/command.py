@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,19 +37,22 @@ class Said:
         return RunRecord.model_validate_json(text)
 
 
-def drillctl(*arguments: str, state: Path) -> Said:
-    """Run it with reports and journal of its own under `state`."""
-    environment = {
+def _environment(state: Path) -> dict[str, str]:
+    return {
         **os.environ,
         "DRILLCTL_REPORTS": str(state / "reports"),
         "DRILLCTL_STATE": str(state / "state"),
         "DRILLCTL_DEBUG": "1",
         "COLUMNS": "160",
     }
+
+
+def drillctl(*arguments: str, state: Path) -> Said:
+    """Run it with reports and journal of its own under `state`."""
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator", *arguments],
         cwd=ROOT,
-        env=environment,
+        env=_environment(state),
         capture_output=True,
         text=True,
         timeout=LONGEST_S,
@@ -55,3 +60,43 @@ def drillctl(*arguments: str, state: Path) -> Said:
         check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def drillctl_running(*arguments: str, state: Path) -> Iterator["Running"]:
+    """Start it and go on; it is ended with the block, by its own process id."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "orchestrator", *arguments],
+        cwd=ROOT,
+        env=_environment(state),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        yield Running(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command that is at work."""
+
+    process: subprocess.Popen[str]
+
+    def until(self, text: str) -> str:
+        """Read what it tells people until a line holds `text`; returns what was read."""
+        read = ""
+        for line in self.process.stderr or ():
+            read += line
+            if text in line:
+                return read
+        raise AssertionError(f"expected {text!r}, found the end of:\n{read}")
+
+    def finish(self) -> Said:
+        out, err = self.process.communicate(timeout=LONGEST_S)
+        return Said(self.process.returncode, out, err)

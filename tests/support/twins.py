@@ -46,7 +46,7 @@ def broken(twin: Twin, fault: Fault, lease_s: float = 60) -> Iterator[None]:
 def inside(twin: Twin, *argv: str) -> subprocess.CompletedProcess[str]:
     """Run something in the controller's namespace and hear what it says."""
     enter = ["nsenter", f"--net=/proc/{twin.pid}/ns/net", "--"]
-    return subprocess.run([*enter, *argv], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([*enter, *argv], capture_output=True, text=True, timeout=30, check=False)
 
 
 class Shell:
@@ -59,7 +59,11 @@ class Shell:
 
     def run(self, host: str, command: str) -> subprocess.CompletedProcess[str]:
         variables = self._hosts[host][1]
-        there = ["-p", str(variables.get("ansible_port", 22)), f"{variables['ansible_user']}@{variables['ansible_host']}"]
+        there = [
+            "-p",
+            str(variables.get("ansible_port", 22)),
+            f"{variables['ansible_user']}@{variables['ansible_host']}",
+        ]
         return inside(self._twin, "ssh", *self._options, *there, command)
 
     def says(self, host: str, command: str) -> str:

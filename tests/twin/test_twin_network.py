@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from orchestrator.errors import Refused
 from orchestrator.loader.site import load_site
 from orchestrator.model.drill import FaultManner
 from orchestrator.model.plan import Fault
+from orchestrator.model.topology import fill
 from orchestrator.twin import Twin, ensure_sealed
 from orchestrator.twin.programs_needed import ensure_possible
+from orchestrator.twin.state import start_ticks
 from tests.support.sites import ROOT, RoomSpec, SiteSpec, write_site
 from tests.support.twins import Shell, broken, inside, logged_in, twin_of, until
 
@@ -32,7 +36,7 @@ CHECK_SEALED = "from orchestrator.twin import ensure_sealed; ensure_sealed()"
 @pytest.fixture(scope="module", autouse=True)
 def twins_root() -> Iterator[Path]:
     """A root of these tests' own: what others have up is not theirs. Short, for the sockets in it."""
-    with tempfile.TemporaryDirectory(prefix="tw-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="tw-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DRILLCTL_TWINS", folder)
         yield Path(folder)
 
@@ -40,15 +44,51 @@ def twins_root() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Twin]:
     """A twin in which no test breaks anything."""
-    with twin_of(EXAMPLE, "quiet") as twin:
+    with twin_of(EXAMPLE, "quiet", lease_s=900) as twin:
+        yield twin
+
+
+@pytest.fixture(scope="module")
+def worn() -> Iterator[Twin]:
+    with twin_of(EXAMPLE, "worn", lease_s=900) as twin:
         yield twin
 
 
 @pytest.fixture
-def twin() -> Iterator[Twin]:
-    with twin_of(EXAMPLE, "fresh") as fresh:
-        until(lambda: len(logged_in(fresh)) == 12, 10)
-        yield fresh
+def twin(worn: Twin) -> Twin:
+    """The twin in which tests break things, with every gateway at the first front of its list."""
+    bfd = worn.status()["bfd"]["expected"]
+    until(lambda: worn.status()["bfd"]["up"] == bfd, 20)
+    until(lambda: len(fronts_in_use(worn)) == len(TOPOLOGY.gateways), 40)
+    shell = Shell(worn)
+    for gateway in TOPOLOGY.gateways:
+        service = TOPOLOGY.profiles[gateway.profile].service
+        if fronts_in_use(worn)[gateway.number] != gateway.servers[0]:
+            for command in (service.stop, service.start):
+                shell.says(gateway.host, " ".join(fill(word, gateway) for word in command or ()))
+    home = {gateway.number: gateway.servers[0] for gateway in TOPOLOGY.gateways}
+    until(lambda: fronts_in_use(worn) == home, 20)
+    return worn
+
+
+def fronts_in_use(twin: Twin) -> dict[str, str]:
+    """By gateway number: the front that it is logged in to, or whose multicast it takes."""
+    truth = twin.truth()
+    sessions = {number: item["front"] for number, item in truth["current"].items()}
+    return sessions | {
+        number: item["source_front"] for number, item in truth["receiving"].items() if item["source_front"]
+    }
+
+
+def centre_of(twin: Twin, number: str) -> str | None:
+    """Where the number is logged in."""
+    session = logged_in(twin).get(number)
+    return session["centre"] if session else None
+
+
+def ended(twin: Twin, number: str, since: float) -> list[str]:
+    """How the number's sessions ended since then."""
+    return [item["how"] for item in twin.truth()["logouts"] if item["number"] == number and item["at"] >= since]
 
 
 def test_every_host_answers_ssh_as_its_own_user_under_its_own_name(quiet: Twin) -> None:
@@ -129,12 +169,12 @@ def test_exec_gives_the_commands_output_and_exit_code(quiet: Twin, capfd: pytest
 
 
 def test_a_dead_line_is_left_within_two_seconds_and_the_session_survives(twin: Twin) -> None:
-    shell = Shell(twin)
+    shell, since = Shell(twin), time.time()
     assert shell.next_hop("ce-a", FUTIAN_TRADING[0]) == TEL_FUTIAN
     with broken(twin, DARK_TELECOM):
         until(lambda: shell.next_hop("ce-a", FUTIAN_TRADING[0]) == CE_B, 2.5)
         until(lambda: logged_in(twin)["W100200"]["line"] == "uni-futian", 5)
-        assert not [item for item in twin.truth()["logouts"] if item["number"] == "W100200"]
+        assert ended(twin, "W100200", since) == []
     until(lambda: shell.next_hop("ce-a", FUTIAN_TRADING[0]) == TEL_FUTIAN, 3)
 
 
@@ -146,14 +186,14 @@ def test_a_line_across_the_link_is_not_used_when_it_is_dead(twin: Twin) -> None:
 
 
 def test_a_dark_centre_is_silent_and_leaves_half_open_sessions(twin: Twin) -> None:
-    shell = Shell(twin)
+    shell, since = Shell(twin), time.time()
     with broken(twin, Fault(manner=FaultManner.DARK, centres=("futian",))):
         assert shell.connects("gw-a2", *FUTIAN_TRADING) == "TimeoutError"
         assert "W100200" in logged_in(twin)  # the front still holds what it cannot know to be dead
         assert shell.next_hop("ce-a", FUTIAN_TRADING[0]) == TEL_FUTIAN  # and no router saw anything
-        until(lambda: logged_in(twin).get("W100200", {}).get("centre") == "southern", 40)
+        until(lambda: centre_of(twin, "W100200") == "southern", 40)
     truth = twin.truth()
-    assert "timeout" in [item["how"] for item in truth["logouts"] if item["number"] == "W100200"]
+    assert ended(twin, "W100200", since) == ["timeout"]
     assert (truth["duplicates"], truth["shared_certificates"]) == (0, 0)
 
 
@@ -161,7 +201,7 @@ def test_a_grey_carrier_is_seen_by_applications_only(twin: Twin) -> None:
     shell, expected = Shell(twin), twin.status()["bfd"]["expected"]
     with broken(twin, Fault(manner=FaultManner.GREY, lines=("tel-futian",))):
         assert shell.connects("gw-a1", *FUTIAN_TRADING) == "TimeoutError"
-        until(lambda: logged_in(twin).get("W100200", {}).get("centre") == "southern", 40)
+        until(lambda: centre_of(twin, "W100200") == "southern", 40)
         assert shell.next_hop("ce-a", FUTIAN_TRADING[0]) == TEL_FUTIAN
         assert twin.status()["bfd"] == {"expected": expected, "up": expected}
 
@@ -173,7 +213,7 @@ def test_a_refusing_centre_resets_and_a_hanging_one_accepts(twin: Twin, manner: 
     shell = Shell(twin)
     with broken(twin, Fault(manner=manner, centres=("futian",))):
         assert shell.connects("gw-a2", *FUTIAN_TRADING) == becomes
-        until(lambda: logged_in(twin).get("W100200", {}).get("centre") == "southern", 40)
+        until(lambda: centre_of(twin, "W100200") == "southern", 40)
     assert shell.connects("gw-a2", *FUTIAN_TRADING) == "connected"
 
 
@@ -197,7 +237,7 @@ def test_a_fault_lifts_by_itself_unless_it_is_renewed(twin: Twin) -> None:
     until(lambda: twin.status()["faults"][0]["lifts_in_s"] < 0.8, 3)
     twin.renew()
     assert twin.status()["faults"][0]["lifts_in_s"] > 0.8
-    assert 1.0 < until(lambda: not twin.status()["faults"], 4)
+    assert until(lambda: not twin.status()["faults"], 4) > 1.0
     until(lambda: Shell(twin).next_hop("ce-a", FUTIAN_TRADING[0]) == TEL_FUTIAN, 5)
 
 
@@ -210,18 +250,6 @@ def test_a_frozen_host_accepts_and_says_nothing_until_it_is_thawed(twin: Twin) -
     assert shell.run("gw-a1", "true").returncode == 255
     twin.sabotage("thaw_host", host="gw-a1")
     assert Shell(twin).says("gw-a1", "hostname") == "gw-a1"
-
-
-def test_a_killed_gateway_stays_away_and_a_blocked_one_does_not_start(twin: Twin) -> None:
-    shell = Shell(twin)
-    twin.sabotage("kill_gateway", gateway="nq-trade-1")
-    until(lambda: "W100200" not in logged_in(twin), 5)
-    twin.sabotage("block_gateway", gateway="nq-trade-1")
-    shell.run("gw-a1", "/opt/nqtrade/bin/nqctl start W100200")
-    until(lambda: not twin.status()["gateways"]["nq-trade-1"], 5)
-    assert len([item for item in twin.truth()["logins"] if item["number"] == "W100200"]) == 1
-    with pytest.raises(Refused, match="NO_GATEWAY"):
-        twin.sabotage("kill_gateway", gateway="nobody")
 
 
 def test_market_data_comes_by_the_satellite_when_every_terrestrial_line_is_dead(twin: Twin) -> None:
@@ -239,37 +267,63 @@ def test_market_data_comes_by_the_satellite_when_every_terrestrial_line_is_dead(
 def test_a_static_routers_path_moves_when_it_is_told_to(twin: Twin) -> None:
     shell = Shell(twin)
     with broken(twin, Fault(manner=FaultManner.DARK, lines=("tel-southern",))):
-        until(lambda: "W100201" not in logged_in(twin) or logged_in(twin)["W100201"]["centre"] == "futian", 40)
+        until(lambda: centre_of(twin, "W100201") == "futian", 40)
         assert shell.next_hop("ce-b", "172.50.101.30") == "203.0.113.14"
+        assert shell.connects("gw-b1", "172.50.101.30", 7043) == "TimeoutError"
         shell.says("ce-b", "ip route replace 172.50.101.0/24 via 203.0.113.241")
         assert shell.connects("gw-b1", "172.50.101.30", 7043) == "connected"
+        shell.says("ce-b", "ip route replace 172.50.101.0/24 via 203.0.113.14")
 
 
-def namespaces() -> set[str]:
-    """Every network, mount and process namespace that a process of this machine is in."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        for kind in ("net", "mnt", "pid"):
-            try:
-                found.add(str((folder / "ns" / kind).readlink()))
-            except OSError:
-                continue
+def test_a_killed_gateway_stays_away_and_a_blocked_one_does_not_start(worn: Twin) -> None:
+    shell = Shell(worn)
+    gateway = "nq-ccnet-2"  # no other test needs it
+    worn.sabotage("kill_gateway", gateway=gateway)
+    until(lambda: "W100231" not in logged_in(worn), 5)
+    logins = len(worn.truth()["logins"])
+    worn.sabotage("block_gateway", gateway=gateway)
+    shell.run("gw-b4", "/opt/ccnet/bin/ccnetctl start W100231")
+    log = "tail -1 /opt/ccnet/nq-ccnet-2/ccnet.log"
+    until(lambda: shell.says("gw-b4", log).endswith("start refused: blocked"), 5)
+    assert not worn.status()["gateways"][gateway]
+    assert len(worn.truth()["logins"]) == logins
+    with pytest.raises(Refused, match="NO_GATEWAY"):
+        worn.sabotage("kill_gateway", gateway="nobody")
+
+
+def processes_under(twin: Twin) -> dict[int, int]:
+    """Every process of the twin, with its start: it is told from a later one of the same id."""
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            children.setdefault(int(file.read_text().rpartition(")")[2].split()[1]), []).append(int(file.parent.name))
+    found, left = {}, [twin.pid]
+    while left:
+        pid = left.pop()
+        found[pid] = start_ticks(pid) or 0
+        left += children.get(pid, [])
     return found
 
 
-def traces() -> tuple[set[str], list[str], str]:
-    """What a twin could leave: namespaces (so processes in them), mounts, devices."""
+def machine() -> tuple[list[str], str]:
+    """What a twin could leave on the machine besides processes: mounts and network devices."""
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
-    return namespaces(), mounts, links
+    return mounts, subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
+
+
+def is_gone(processes: dict[int, int]) -> bool:
+    """A namespace ends with its last process: so none is left either."""
+    return not [pid for pid, started in processes.items() if start_ticks(pid) == started]
 
 
 def test_down_leaves_nothing(twins_root: Path) -> None:
-    before = traces()
+    before = machine()
     with twin_of(EXAMPLE, "gone") as twin:
-        assert len(namespaces() - before[0]) > 12 * 3
-        assert traces()[1:] == before[1:]
-    until(lambda: traces() == before, 5)
+        processes = processes_under(twin)
+        assert len(processes) > 12 + 14 + 14  # hosts and routers, gateways, birds
+        assert machine() == before
+    assert is_gone(processes)
+    assert machine() == before
     assert not (twins_root / "gone").exists()
     twin.down()
     with pytest.raises(Refused, match="NO_TWIN"):
@@ -277,32 +331,35 @@ def test_down_leaves_nothing(twins_root: Path) -> None:
 
 
 def test_a_killed_daemon_leaves_a_stale_folder_only_and_the_next_look_removes_it(twins_root: Path) -> None:
-    before = traces()
+    before = machine()
     with twin_of(EXAMPLE, "killed") as twin:
+        processes = processes_under(twin)
         os.kill(twin.pid, signal.SIGKILL)
-        until(lambda: traces() == before, 5)
+        until(lambda: is_gone(processes), 5)
+        assert machine() == before
         assert (twins_root / "killed").exists()
         assert "killed" not in [item.name for item in Twin.all()]
         assert not (twins_root / "killed").exists()
 
 
 def test_a_twin_that_nobody_uses_ends_by_itself(twins_root: Path) -> None:
-    before = traces()
     with twin_of(EXAMPLE, "lonely", lease_s=2) as twin:
+        processes = processes_under(twin)
         until(lambda: twin.status()["lease_s"] < 1, 3)
         twin.renew()
         assert twin.status()["lease_s"] > 1
         until(lambda: not (twins_root / "lonely").exists(), 5)
-    until(lambda: traces() == before, 5)
+        until(lambda: is_gone(processes), 5)
 
 
-def test_two_twins_are_two_worlds(quiet: Twin, twin: Twin) -> None:
+def test_two_twins_are_two_worlds(quiet: Twin, worn: Twin) -> None:
+    twin = worn
     with broken(twin, Fault(manner=FaultManner.DARK, centres=("futian", "southern"))):
         assert Shell(twin).connects("gw-a1", *FUTIAN_TRADING) == "TimeoutError"
         assert Shell(quiet).connects("gw-a1", *FUTIAN_TRADING) == "connected"
     assert (quiet.folder / "id").read_bytes() != (twin.folder / "id").read_bytes()
     with pytest.raises(Refused, match="TWIN_EXISTS"):
-        Twin.up(load_site(EXAMPLE), "fresh")
+        Twin.up(load_site(EXAMPLE), "worn")
     assert twin.status()["hosts"]["gw-a1"] == "up"
 
 
@@ -340,7 +397,9 @@ Twin.up(site)
 
 
 def test_missing_programs_are_refused_by_their_packages(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"PACKAGE_MISSING: .*bird2, iproute2, openssh-client, openssh-server, util-linux;"):
+    with pytest.raises(
+        Refused, match=r"PACKAGE_MISSING: .*bird2, iproute2, openssh-client, openssh-server, util-linux;"
+    ):
         ensure_possible(str(tmp_path))
 
 
@@ -348,8 +407,8 @@ def test_a_site_that_cannot_be_built_is_refused_and_leaves_nothing(tmp_path: Pat
     site = write_site(tmp_path, SiteSpec())
     text = (site / "topology.yml").read_text(encoding="utf-8")
     (site / "topology.yml").write_text(text.replace("198.18.0.0/16", "198.18.0.0/15"), encoding="utf-8")
-    before = traces()
+    before = machine()
     with pytest.raises(Refused, match="TWIN_NETWORKS"):
         Twin.up(load_site(site), "never")
-    until(lambda: traces() == before, 5)
+    assert machine() == before
     assert not (twins_root / "never").exists()

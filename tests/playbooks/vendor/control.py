@@ -1,4 +1,4 @@
-"""The vendor's start and stop command. Usage: control.py SETTINGS.json start|stop|stop-hard
+"""The vendor's start and stop command. Usage: control.py SETTINGS.json start|stop
 
 A file `broken` beside the settings makes every start fail at once, as a damaged installation would.
 """
@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 SETTINGS = Path(sys.argv[1])
@@ -27,7 +28,5 @@ if sys.argv[2] == "start":
     os._exit(0)
 if SETTINGS.with_name("stubborn").exists():
     sys.exit(0)
-try:
-    os.kill(int(pid_file.read_text()), signal.SIGKILL if sys.argv[2] == "stop-hard" else signal.SIGTERM)
-except (FileNotFoundError, ProcessLookupError):
-    pass
+with suppress(FileNotFoundError, ProcessLookupError):
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)

@@ -49,7 +49,7 @@ class Front:
         self.mute = False
         self.refuse = False
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = "127.0.0.1:{}".format(self._listener.getsockname()[1])
+        self.endpoint = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()

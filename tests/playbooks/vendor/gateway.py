@@ -10,10 +10,11 @@ import socket
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-SETTINGS = json.loads(open(sys.argv[1], encoding="utf-8").read())
+SETTINGS = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 sys.path.insert(0, SETTINGS["onhost"])
 
 import vendor_file  # type: ignore[import-not-found] # noqa: E402 - found on the path above
@@ -53,7 +54,9 @@ def serve(connection: socket.socket, endpoint: str, number: str) -> None:
         while True:
             time.sleep(0.1)
             if not ask(connection, "BEAT", 1):
-                raise OSError("closed")
+                break
+        log(f"connection to {endpoint} lost: closed")
+        status("no", "")
     except Stop:
         try:
             acknowledged = ask(connection, "LOGOUT", 0.3) == "BYE"
