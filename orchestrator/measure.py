@@ -15,6 +15,7 @@ from orchestrator.model.plan import Action, GatewayChange, Plan
 from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import ClassTimes, GatewayTimes
 
+LEAST_STALL = 2.5  # our choice: a gap of so many samples is a gap in the data, not in the sampling
 GREENS_IN_A_ROW = 3  # our choice: recovery is the first of so many good samples (design §7)
 
 
@@ -75,13 +76,17 @@ def gateway_times(
     inside = series.within(window)
     good = allowed_fronts(plan, topology, change)
     up = [front_of(topology, sample) in good for sample in inside.samples]
-    broken, broken_stamped = _broken(topology, inside, change.before.front)
-    login, login_stamped = _recovered(inside, up, broken)
+    interval_s = topology.site.sample_interval_ms / 1000
+    if topology.gateway[change.gateway].receives_only:
+        broken, login = _stall(series, window, interval_s)
+        broken_stamped = login_stamped = False
+    else:
+        broken, broken_stamped = _broken(topology, inside, change.before.front)
+        login, login_stamped = _recovered(inside, up, broken)
     stamped = broken_stamped and login_stamped
     last = inside.samples[-1] if inside.samples else None
     before = _last([item for item in series.samples if item.at < window.fault_at])
     after = _last(series.samples)
-    interval_s = topology.site.sample_interval_ms / 1000
     return GatewayTimes(
         gateway=change.gateway,
         number=change.number,
@@ -145,14 +150,28 @@ def _connected(inside: Series, broken: float | None, login: float | None) -> flo
 
 def _gap(series: Series, window: Window) -> float | None:
     """The longest time without a new sequence that touches the fault's window; None: nothing came, or not again."""
-    moved = _moves(series.samples)
-    pairs = pairwise(moved)
+    longest = _longest_gap(series, window)
+    return longest[1] - longest[0] if longest else None
+
+
+def _stall(series: Series, window: Window, interval_s: float) -> tuple[float | None, float | None]:
+    """Last data before and first after the longest gap: a receiver has no log-in. A gap that the sampler itself
+    could have made is none.
+    """
+    longest = _longest_gap(series, window)
+    if longest is None or longest[1] - longest[0] <= LEAST_STALL * interval_s:
+        return None, None
+    return longest
+
+
+def _longest_gap(series: Series, window: Window) -> tuple[float, float] | None:
+    """(last new sequence before, first after) of the longest gap that touches the fault's window."""
     gaps = [
-        later - earlier
-        for earlier, later in pairs
+        (earlier, later)
+        for earlier, later in pairwise(_moves(series.samples))
         if later >= window.fault_at and (window.lifted_at is None or earlier < window.lifted_at)
     ]
-    return max(gaps, default=None)
+    return max(gaps, key=lambda gap: gap[1] - gap[0], default=None)
 
 
 def _moves(samples: Sequence[Sample]) -> list[float]:

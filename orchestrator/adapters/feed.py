@@ -74,6 +74,8 @@ class Feed:
         link = connection(self._target, self._settings)
         try:
             return self._session(link)
+        except TimeoutError as error:
+            return str(error) or f"nothing heard for {self._silence_s:g} s"
         except LOST as error:
             return f"{type(error).__name__}: {error}"
         finally:

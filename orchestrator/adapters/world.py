@@ -131,6 +131,7 @@ class SiteWorld:
         }
         if "fronts" in target.arguments:
             request["endpoints"] = [self._topology.front[name].endpoint for name in target.arguments["fronts"]]
+            request["only_if_down"] = bool(target.arguments.get("only_if_down"))
         if step.verb is Verb.RESTORE:
             request["restore_sha256"] = digest
         if "only_if_elsewhere" in target.arguments:

@@ -15,6 +15,7 @@ from orchestrator.engine import Assignment, Engine
 from orchestrator.errors import Refused
 from orchestrator.journal import SqliteJournal
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.drill import FaultManner
 from orchestrator.model.plan import Fault, FaultSource, Plan
 from orchestrator.model.record import RunRecord
 from orchestrator.report.assemble import assemble
@@ -34,7 +35,7 @@ def conduct(places: Places, site: LoadedSite, plan: Plan, twin: Twin, as_json: b
     folder = new_run(places, plan, site.topology.site.timezone)
     console.print(f"run {folder.name}")
     if plan.out_of_service:
-        twin.inject(Fault(manner=plan.fault.manner, lines=plan.out_of_service), _DOWN_LEASE_S)
+        twin.inject(Fault(manner=FaultManner.DARK, lines=plan.out_of_service), _DOWN_LEASE_S)
     journal = places.journal(site.topology.site.name)
     try:
         job = assignment(journal, site, plan, folder, getpass.getuser())

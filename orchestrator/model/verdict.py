@@ -48,8 +48,10 @@ class ObjectiveResult(Frozen):
 
 
 class GatewayTimes(Frozen):
-    """What was measured of one gateway. Times are seconds since the epoch on the controller's
-    clock (host stamps corrected by the measured offset); durations in seconds. None: not measured (or, for `broken_at`, the connection never broke).
+    """What was measured of one gateway.
+
+    Times are seconds since the epoch on the controller's clock (host stamps corrected by the measured offset);
+    durations in seconds. None: not measured (or, for `broken_at`, the connection never broke).
     """
 
     gateway: str

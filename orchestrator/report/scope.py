@@ -51,9 +51,7 @@ def scope(context: Context) -> Scope:
             for item in plan.paths
         ),
         notes=tuple(texts.of(note) for note in plan.notes),
-        source=texts(
-            "fault_source.none" if context.record.fault_at is None else f"fault_source.{context.record.fault_source}"
-        ),
+        source=texts(f"fault_source.{context.record.fault_source if context.record.fault_at else 'none'}"),
         lasted=_lasted(context),
     )
 

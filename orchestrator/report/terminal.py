@@ -46,10 +46,10 @@ def _title(context: Context, document: str) -> Text:
 
 def _gateways(context: Context) -> Table:
     """Cells are Text, so that nothing from the site is read as markup."""
-    columns = ("number", "class", "action", "broken", "connected", "login", "switch", "result")
+    columns = ("number", "class", "broken", "login", "switch", "result")
     table = Table(*(context.texts(f"column.{name}") for name in columns), box=None, header_style="dim", padding=(0, 1))
     for row in gateway_rows(context):
         if row.affected:
-            cells = (row.number, row.gateway_class, row.action, row.broken, row.connected, row.login, row.switch)
+            cells = (row.number, row.gateway_class, row.broken, row.login, row.switch)
             table.add_row(*(Text(cell) for cell in cells), Text(row.result, style=_STYLE[row.tone]))
     return table

@@ -206,8 +206,8 @@ def _repoint(job: Job) -> Tuple[str, str]:
     wanted = vendor_file.write_endpoints(before, job.config, job.request["endpoints"])
     if wanted == before and _is_connected(job):
         return "succeeded", "nothing to do: the list is in force and a session stands"
-    if job.request.get("only_if_down") and _is_connected(job):
-        return "skipped", "left alone: it is logged in"
+    if job.request.get("only_if_down") and _is_connected(job, job.request["endpoints"]):
+        return "skipped", "left alone: it is logged in where it should be"
     return _move(job, before, wanted)
 
 
@@ -272,10 +272,12 @@ def _admit(job: Job) -> None:
         job.permit.require("the request")
 
 
-def _is_connected(job: Job) -> bool:
-    now = fence.look(job.spec, job.listed)
+def _is_connected(job: Job, among: Optional[List[str]] = None) -> bool:
+    """Logged in at one of these endpoints (by default those of its list)."""
+    wanted = job.listed if among is None else among
+    now = fence.look(job.spec, wanted)
     fields, _ = fence.status(job.spec)
-    stands = now.session in job.listed or job.spec["receives_only"]
+    stands = now.session in wanted or job.spec["receives_only"]
     return bool(now.pids) and stands and fence.says_logged_in(job.spec, fields)
 
 

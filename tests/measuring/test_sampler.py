@@ -69,6 +69,7 @@ def test_a_frozen_host_shows_as_missing_samples_and_is_heard_again(measured: Lab
         assert last is not None
         assert sampler.wait_for(lambda: sampler.latest()["nq-md-1"].mono > last.mono + 6, 10)  # others go on
         assert sampler.latest()["nq-trade-1"].mono < last.mono + 1
+        assert '"lost","reason":"nothing heard' in (measured.folder / "samples.jsonl").read_text()
         frozen.thaw()
         assert sampler.wait_for(lambda: not sampler.latest()["nq-trade-1"].running, 15)
 
@@ -85,6 +86,22 @@ def test_what_a_log_said_while_the_connection_was_lost_is_heard_once(measured: L
         assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == FUTIAN, 15)
         events = [stamp.event for stamp in sampler.observations().stamps]
     assert events == ["connected", "logged_in"]
+
+
+def test_what_a_log_said_just_before_the_connection_was_lost_is_not_heard_again(measured: Lab) -> None:
+    host = measured.host("gw-a1")
+    gateway = measured.gateway("nq-trade-1", "futian-trading")
+    with sampling(measured) as sampler:
+        assert sampler.wait_for(lambda: at(sampler, "nq-trade-1") is not None, 10)
+        measured.front("futian-trading")
+        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == FUTIAN, 10)
+        host.close()
+        gateway.close()
+        measured.host("gw-a1")
+        assert sampler.wait_for(lambda: not sampler.latest()["nq-trade-1"].running, 15)
+    recorded = read_observations(measured.folder / "samples.jsonl")
+    assert [stamp.event for stamp in recorded.stamps] == ["connected", "logged_in"]
+    assert list(recorded.stamps) == list(sampler.observations().stamps)
 
 
 def test_a_host_with_another_key_is_not_talked_to(measured: Lab) -> None:

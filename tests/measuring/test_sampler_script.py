@@ -201,7 +201,9 @@ def test_the_kernels_answer_gives_the_gateway_and_an_error_gives_none(onhost: Mo
     route = b"\x02\x20\0\0\xfe\0\0\x01\0\0\0\0" + attributes
     header = (16 + len(route)).to_bytes(4, "little") + b"\x18\0\0\0" + bytes(8)
     assert onhost.parse_route(header + route) == "203.0.113.2"
-    assert onhost.parse_route(b"\x24\0\0\0\x02\0\0\0" + bytes(28)) is None
+    error = (16 + len(route)).to_bytes(4, "little") + b"\x02\0\0\0" + bytes(8)
+    assert onhost.parse_route(error + route) is None  # whatever stands behind an error
+    assert onhost.parse_route(header + route[:-8] + bytes(8)) is None
 
 
 def test_it_ends_when_its_controller_closes_the_session(measured: Lab) -> None:

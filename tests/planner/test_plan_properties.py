@@ -36,7 +36,7 @@ specs = st.builds(
     outlives=st.booleans(),
     wave=st.integers(1, 4),
 )
-questions = st.one_of(
+questions: st.SearchStrategy[tuple[str, dict[str, str]]] = st.one_of(
     st.tuples(st.just("single-centre-failure"), st.sampled_from(CENTRES).map(lambda name: {"centre": name})),
     st.tuples(st.just("single-carrier-failure"), st.sampled_from(CARRIERS).map(lambda name: {"carrier": name})),
     st.tuples(st.just("beijing-dr-cutover"), st.just({})),
@@ -74,7 +74,9 @@ def test_nothing_that_failed_is_in_the_new_plan(
 ) -> None:
     topology = topology_of(spec)
     plan = plan_or_none(topology, question, response)
-    for change in plan.gateways if plan else ():
+    if plan is None:
+        return
+    for change in plan.gateways:
         if change.after is None:
             continue
         assert change.after.centre not in plan.fault.centres

@@ -289,11 +289,19 @@ def test_a_restart_begins_at_the_top_of_the_list_again(vendor: Vendor, fronts: l
     assert vendor.config.read_bytes() == vendor.original
 
 
-def test_assist_leaves_a_gateway_alone_that_is_logged_in(
+def test_assist_leaves_a_gateway_alone_that_is_logged_in_where_it_should_be(
+    vendor: Vendor, fronts: list[Front], registry: Registry
+) -> None:
+    wanted = [fronts[2].endpoint, fronts[0].endpoint]
+    result = vendor.ask("repoint", endpoints=wanted, only_if_down=True)
+    assert (result["outcome"], result["changed"], len(registry.logins)) == ("skipped", False, 1)
+
+
+def test_assist_moves_a_gateway_that_holds_on_to_another_session(
     vendor: Vendor, fronts: list[Front], registry: Registry
 ) -> None:
     result = vendor.ask("repoint", endpoints=[fronts[2].endpoint], only_if_down=True)
-    assert (result["outcome"], result["changed"], len(registry.logins)) == ("skipped", False, 1)
+    assert (result["outcome"], result["session"], len(registry.logins)) == ("succeeded", fronts[2].endpoint, 2)
 
 
 def test_stop_and_start_are_each_proved(vendor: Vendor, fronts: list[Front], registry: Registry) -> None:
