@@ -18,13 +18,12 @@ from testinfra.host import Host
 
 from orchestrator.adapters.checks_context import CheckContext, CheckedGateway, Pair
 from orchestrator.adapters.look import Look
-from orchestrator.adapters.shell import CouldNotLook, Shell
+from orchestrator.adapters.shell import Shell
 from orchestrator.adapters.shell_backend import open_host
 from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, CheckResult
 
 _PROVE_ABSENCE = (Check.SESSION, Check.LOGIN)  # where there is no such business, these show that nobody is logged in
-_TOO_LATE = "not looked at before the deadline"
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,6 @@ class Round:
         self.context = context
         self._results = results
         self._writing = threading.Lock()
-        self._over = threading.Event()
         self._shells: list[Shell] = []
         self.hosts = {name: self._open(name, argv) for name, argv in context.hosts.items()}
 
@@ -75,7 +73,7 @@ class Round:
         with ThreadPoolExecutor(max_workers=max(1, len(by_host))) as threads:
             _, late = wait([threads.submit(look_at, keys) for keys in by_host.values()], self.context.deadline_s)
             if late:
-                self.close()
+                self.close("not looked at before the deadline")
         return seen
 
     def look(self, job: Job) -> Seen:
@@ -84,8 +82,6 @@ class Round:
         given = {"host": self.hosts[job.pair.host], "look": look, "context": self.context}
         available = {**job.fixtures, **job.target, **given}
         try:
-            if self._over.is_set():
-                raise CouldNotLook(_TOO_LATE)  # noqa: TRY301 - it is this check's result, as any other
             _skip_what_does_not_exist(job)
             job.function(**{name: available[name] for name in arguments(job.function)})
         except (Exception, pytest.skip.Exception) as raised:  # noqa: BLE001 - a check that raises is unknown, never passed
@@ -95,11 +91,10 @@ class Round:
             file.write(record.model_dump_json() + "\n")
         return Seen(record, error)
 
-    def close(self) -> None:
+    def close(self, reason: str = "the round is over") -> None:
         """End every session; what has not been looked at by now will not be."""
-        self._over.set()
         for shell in self._shells:
-            shell.close()
+            shell.close(reason)
 
 
 def arguments(function: Callable[..., object]) -> list[str]:

@@ -60,9 +60,9 @@ class Shell:
                 self._process = self._started()
             return self._asked(self._process, command, timeout_s)
 
-    def close(self) -> None:
-        """End the session. A command under way in another thread could not look."""
-        self._broken = self._broken or "the session was closed"
+    def close(self, reason: str = "the session was closed") -> None:
+        """End the session. A command under way in another thread, and any later one, could not look."""
+        self._broken = self._broken or reason
         self._waker.close()
         with self._one_at_a_time:
             self._wake.close()

@@ -139,7 +139,7 @@ class LiveView:
         now = order.index(self._phase) if self._phase in order else -1
         for index, phase in enumerate(order):
             style = "green" if index < now else "bold reverse" if index == now else "dim"
-            text.append(f" {phase.value.replace('_', ' ')} ", style=style)
+            text.append(f" {phase.value.removesuffix('_restoration')} ", style=style)
             text.append("›" if index < len(order) - 1 else "\n", style="dim")
         return text
 

@@ -26,7 +26,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Pattern, Set
 
 from vendor_file import read_endpoints
 
-_SETTLED_S = 5.0  # our choice: a process younger than this may still exec into the gateway
+_SETTLED_S = 5.0  # our choice: a process younger than this is read each time, any other once in this time
 _LOG_CHUNK = 1 << 20  # our choice: at most this much of a log in one look, the rest in the next
 _LOOK_BACK_S = 5.0  # our choice: a log line may be flushed this long after the time that it carries
 _EVENTS = ("connected", "logged_in", "lost", "logged_out", "refused")
@@ -40,15 +40,21 @@ class Processes:
     def __init__(self, texts: Dict[str, str]) -> None:
         self._patterns = {gateway: _whole(text) for gateway, text in texts.items()}
         self._first_seen: Dict[str, float] = {}
+        self._all_at = 0.0  # when every process is read again
         self._pids: Dict[str, Set[str]] = {gateway: set() for gateway in texts}
 
     def look(self, now: float) -> Dict[str, Set[str]]:
-        """Only processes that are young or already known are read: a host may run thousands of others."""
+        """A host may run thousands of other processes: those that are neither young nor known are read seldom.
+        Not never: a start script may exec into the gateway late.
+        """
         alive = {name for name in os.listdir("/proc") if name.isdigit()}
-        self._first_seen = {pid: self._first_seen.get(pid, now) for pid in alive}
+        new = now if self._first_seen else now - _SETTLED_S
+        self._first_seen = {pid: self._first_seen.get(pid, new) for pid in alive}
         known = set().union(*self._pids.values()) if self._pids else set()
-        young = {pid for pid, seen in self._first_seen.items() if now - seen <= _SETTLED_S}
-        commands = {pid: _command(pid) for pid in (young | known) & alive}
+        wanted = {pid for pid, seen in self._first_seen.items() if now - seen < _SETTLED_S or pid in known}
+        if now >= self._all_at:
+            wanted, self._all_at = alive, now + _SETTLED_S
+        commands = {pid: _command(pid) for pid in wanted}
         for gateway, pattern in self._patterns.items():
             self._pids[gateway] = {pid for pid, command in commands.items() if pattern.search(command)}
         return self._pids

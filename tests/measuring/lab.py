@@ -19,7 +19,8 @@ from orchestrator.model.topology import Gateway
 ROOT = Path(__file__).resolve().parents[2]
 ONHOST = ROOT / "playbooks" / "onhost"
 SUITES = ROOT / "drills" / "checks"
-_LOOPBACK = {"172.50.": "127.50.", "172.60.": "127.60.", "172.70.": "127.70.", "198.18.": "127.18."}
+_MOVED = ("172.50.", "172.60.", "172.70.", "198.18.")  # to loopback networks of the lab's own
+_RESERVED_PORT = 9  # whoever holds it on the first address of a network has the network
 _PROFILE = """\
   config: {{path: "{root}/{{id}}/servers", format: delimited, begin: "# BEGIN", end: "# END"}}
 """
@@ -35,13 +36,23 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 10) -> bool:
     return True
 
 
-def loopback_site(root: Path, ssh_port: int) -> LoadedSite:
+def reserve() -> tuple[socket.socket, int]:
+    """Four loopback networks 127.N/16 that no other lab of this machine uses; they are free when it is closed."""
+    for first in range(20, 240, len(_MOVED)):
+        try:
+            return socket.create_server((f"127.{first}.0.1", _RESERVED_PORT)), first
+        except OSError:
+            continue
+    raise RuntimeError("expected a free loopback network, found all in use")
+
+
+def loopback_site(root: Path, first: int, ssh_port: int) -> LoadedSite:
     """The example site with its addresses moved to 127/8 and all vendor files under `root/sw`."""
     shutil.copytree(ROOT / "inventory", root / "inventory")
     for path in (root / "inventory").rglob("*.yml"):
         text = path.read_text(encoding="utf-8")
-        for real, loopback in _LOOPBACK.items():
-            text = text.replace(real, loopback)
+        for number, real in enumerate(_MOVED, first):
+            text = text.replace(real, f"127.{number}.")
         path.write_text(text, encoding="utf-8")
     example = root / "inventory" / "example"
     _edit(example / "hosts.yml", "ansible_user: gwops", f"ansible_port: {ssh_port}")
@@ -206,9 +217,10 @@ class Lab:
 
     def __init__(self, root: Path, control_dir: Path) -> None:
         self.folder = root
-        with socket.create_server(("127.0.0.1", 0)) as free:
+        self._reserved, first = reserve()
+        with socket.create_server((f"127.{first}.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
-        self.site = loopback_site(root, self.port)
+        self.site = loopback_site(root, first, self.port)
         self.topology = self.site.topology
         for name in ("host", "user"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(root / name)], check=True)
@@ -229,23 +241,33 @@ class Lab:
 
     def front(self, name: str) -> Front:
         """Listen at a front's address."""
-        front = Front(self.topology.front[name].endpoint)
+        front = Front(self.endpoint(name))
         self._things.append(front)
         return front
 
     def gateway(self, name: str, *fronts: str) -> RunningGateway:
         """Start a gateway with these fronts in its list, by default those of the topology."""
         gateway = self.topology.gateway[name]
-        endpoints = [self.topology.front[front].endpoint for front in fronts or gateway.servers]
+        endpoints = [self.endpoint(front) for front in fronts or gateway.servers]
         running = RunningGateway(self.site, gateway, endpoints)
         self._things.append(running)
         return running
 
-    def close(self) -> None:
-        for thing in reversed(self._things):
+    def endpoint(self, front: str) -> str:
+        """`address:port` of a front."""
+        return self.topology.front[front].endpoint
+
+    def end(self, *things: Front | RunningGateway) -> None:
+        """End some of what was started."""
+        for thing in things:
+            self._things.remove(thing)
             thing.close()
+
+    def close(self) -> None:
+        self.end(*reversed(self._things))
         for sshd in self._sshd.values():
             sshd.close()
+        self._reserved.close()
 
 
 @contextmanager

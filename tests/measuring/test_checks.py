@@ -1,5 +1,6 @@
 """The suites of drills/checks over real sshd: four results, none hides another, and a dead host costs little."""
 
+import socket
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from orchestrator.adapters.checks_plan import check_context
 from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, CheckResult
 from orchestrator.ports import Expectations, GatewayExpectation
-from tests.measuring.lab import ONHOST, SUITES, Lab, eventually
+from tests.measuring.lab import ONHOST, SUITES, Front, Lab, RunningGateway, eventually
 
 LADDER = (Check.PATH, Check.TCP, Check.PROCESS, Check.CONFIGURATION, Check.SESSION, Check.LOGIN, Check.DATA)
 NORMAL, ABNORMAL = CheckResult.NORMAL, CheckResult.ABNORMAL
@@ -45,17 +46,19 @@ def results(lab: Lab, of: CheckContext) -> dict[str, CheckResult]:
     return {check: item.result for (check, _), item in records(lab, of).items()}
 
 
-def market(lab: Lab) -> None:
+def market(lab: Lab) -> tuple[Front, RunningGateway]:
+    """A market-data gateway that is logged in."""
     lab.host("gw-a3")
-    lab.front("futian-market")
-    assert eventually(lab.gateway("nq-md-1").logged_in)
+    front, gateway = lab.front("futian-market"), lab.gateway("nq-md-1")
+    assert eventually(gateway.logged_in)
+    return front, gateway
 
 
 def test_every_rung_is_normal_for_a_gateway_that_works(measured: Lab) -> None:
     market(measured)
     found = records(measured, context(measured, expect(measured, "nq-md-1")))
     assert {item.result for item in found.values()} == {NORMAL}, found
-    assert found["session", "nq-md-1"].found == "127.60.101.60:7044"
+    assert found["session", "nq-md-1"].found == measured.endpoint("futian-market")
     assert found["data", "nq-md-1"].expected == "data moves"
     assert {item.phase for item in found.values()} == {"baselining"}
 
@@ -95,12 +98,22 @@ def test_a_dead_process_fails_its_rungs_though_its_status_file_still_says_logged
     assert {check for check, result in found.items() if result is ABNORMAL} == {"process", "session", "login", "data"}
 
 
+def test_a_session_of_another_process_to_the_same_front_is_not_the_gateways(measured: Lab) -> None:
+    measured.host("gw-a1")
+    measured.front("futian-trading")
+    measured.gateway("nq-trade-1", "southern-trading")  # where nobody listens
+    address, _, port = measured.endpoint("futian-trading").partition(":")
+    with socket.create_connection((address, int(port))):
+        found = records(measured, context(measured, expect(measured, "nq-trade-1"), checks=[Check.SESSION]))
+    assert found["session", "nq-trade-1"].found == "no session"
+
+
 def test_tcp_is_three_results_and_is_left_alone_without_consent(measured: Lab) -> None:
     measured.host("gw-a1")
     gateway = measured.gateway("nq-trade-1")
     gateway.close()
     refused = records(measured, context(measured, expect(measured, "nq-trade-1"), checks=[Check.TCP]))
-    assert refused["tcp", "nq-trade-1"].found == "127.60.101.30:7043 refused"
+    assert refused["tcp", "nq-trade-1"].found == f"{measured.endpoint('futian-trading')} refused"
     front = measured.front("futian-trading")
     alone = records(measured, context(measured, expect(measured, "nq-trade-1"), checks=[Check.TCP], consent=False))
     assert alone["tcp", "nq-trade-1"].result is CheckResult.NOT_TESTED
@@ -112,14 +125,12 @@ def test_tcp_is_three_results_and_is_left_alone_without_consent(measured: Lab) -
 
 
 def test_no_such_business_stands_as_such_and_a_login_there_is_abnormal(measured: Lab) -> None:
-    market(measured)
+    started = market(measured)
     none = expect(measured, "nq-md-1", sessions=(), result=CheckResult.NO_SUCH_BUSINESS)
     found = results(measured, context(measured, none))
     assert {found["session"], found["login"]} == {ABNORMAL}
     assert {found[check] for check in ("path", "tcp", "process", "data")} == {CheckResult.NO_SUCH_BUSINESS}
-    for thing in list(measured._things):  # noqa: SLF001 - front and gateway both
-        thing.close()
-        measured._things.remove(thing)  # noqa: SLF001 - closed already
+    measured.end(*started)
     assert set(results(measured, context(measured, none)).values()) == {CheckResult.NO_SUCH_BUSINESS}
 
 
@@ -158,17 +169,16 @@ def test_at_the_deadline_what_was_seen_is_kept_and_the_rest_could_not_look(measu
     market(measured)
     suites = tmp_path / "suites"
     suites.mkdir()
-    (suites / "test_process.py").write_text("def test_quick(gateway, host):\n    host.run('true')\n")
+    (suites / "test_path.py").write_text("def test_quick(gateway, host):\n    host.run('true')\n")
     (suites / "test_session.py").write_text("def test_slow(gateway, host):\n    host.run('sleep 60')\n")
-    (suites / "test_login.py").write_text((suites / "test_session.py").read_text())
-    of = context(measured, expect(measured, "nq-md-1"), checks=[Check.PROCESS, Check.SESSION, Check.LOGIN])
+    (suites / "test_tcp.py").write_text((suites / "test_session.py").read_text())
+    of = context(measured, expect(measured, "nq-md-1"), checks=[Check.SESSION, Check.PATH, Check.TCP])
     of = of.model_copy(update={"command_timeout_s": 60})
     began = time.monotonic()
-    found = run_checks(of, suites, measured.folder / "junit.xml", 1)
+    found = run_checks(of, suites, measured.folder / "junit.xml", 2)
     assert time.monotonic() - began < 8
-    # pytest collects by file name: login, process, session
-    assert {item.check: item.could_not_look for item in found} == {"process": True, "session": True, "login": True}
-    assert [item.check for item in found] == ["process", "session", "login"]
+    assert [(item.check, item.could_not_look) for item in found] == [("session", True), ("path", False), ("tcp", True)]
+    assert {item.found for item in found if item.could_not_look} == {"not looked at before the deadline"}
     assert (measured.folder / "junit.xml").exists()
 
 
@@ -210,8 +220,8 @@ def test_junit_is_pytests_own_with_what_was_expected_and_found(measured: Lab) ->
     assert cases["test_session"].find("failure") is not None
     assert cases["test_login"].find("failure") is None
     properties = {item.attrib["name"]: item.attrib["value"] for item in cases["test_session"].iter("property")}
-    assert properties["expected"] == "127.50.101.60:7044"
-    assert properties["found"] == "127.60.101.60:7044"
+    assert properties["expected"] == measured.endpoint("southern-market")
+    assert properties["found"] == measured.endpoint("futian-market")
     assert float(cases["test_session"].attrib["time"]) > 0
 
 

@@ -9,8 +9,6 @@ from orchestrator.adapters.sampler import Sampler
 from orchestrator.model.event import Sample
 from tests.measuring.lab import ONHOST, Lab, eventually
 
-FUTIAN, SOUTHERN = "127.60.101.30:7043", "127.50.101.30:7043"
-
 
 @contextmanager
 def sampling(lab: Lab, interval_ms: int = 100) -> Iterator[Sampler]:
@@ -36,10 +34,9 @@ def test_a_failover_is_heard_as_it_happens_and_is_recorded_the_same(measured: La
     measured.front("southern-trading")
     measured.gateway("nq-trade-1")
     with sampling(measured) as sampler:
-        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == FUTIAN, 10)
-        futian.close()
-        measured._things.remove(futian)  # noqa: SLF001 - closed already
-        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == SOUTHERN, 10)
+        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == measured.endpoint("futian-trading"), 10)
+        measured.end(futian)
+        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == measured.endpoint("southern-trading"), 10)
         seen = sampler.observations()
     assert [stamp.event for stamp in seen.stamps][-3:] == ["lost", "connected", "logged_in"]
     recorded = read_observations(measured.folder / "samples.jsonl")
@@ -83,7 +80,7 @@ def test_what_a_log_said_while_the_connection_was_lost_is_heard_once(measured: L
         measured.front("futian-trading")
         assert eventually(gateway.logged_in)
         measured.host("gw-a1")
-        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == FUTIAN, 15)
+        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == measured.endpoint("futian-trading"), 15)
         events = [stamp.event for stamp in sampler.observations().stamps]
     assert events == ["connected", "logged_in"]
 
@@ -94,7 +91,7 @@ def test_what_a_log_said_just_before_the_connection_was_lost_is_not_heard_again(
     with sampling(measured) as sampler:
         assert sampler.wait_for(lambda: at(sampler, "nq-trade-1") is not None, 10)
         measured.front("futian-trading")
-        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == FUTIAN, 10)
+        assert sampler.wait_for(lambda: session(sampler, "nq-trade-1") == measured.endpoint("futian-trading"), 10)
         host.close()
         gateway.close()
         measured.host("gw-a1")
@@ -107,7 +104,7 @@ def test_what_a_log_said_just_before_the_connection_was_lost_is_not_heard_again(
 def test_a_host_with_another_key_is_not_talked_to(measured: Lab) -> None:
     measured.host("gw-a1")
     text = (measured.folder / "known_hosts").read_text()
-    (measured.folder / "known_hosts").write_text(text.replace("127.18.1.11", "127.18.1.99"))
+    (measured.folder / "known_hosts").write_text(text.replace(".1.11]", ".1.99]"))
     with sampling(measured) as sampler:
         refused = eventually(lambda: "gw-a1" in (measured.folder / "samples.jsonl").read_text())
         assert refused

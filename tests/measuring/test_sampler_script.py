@@ -19,8 +19,6 @@ import pytest
 from orchestrator.adapters.sampler_program import sampler_command, sampler_program, sampler_request
 from tests.measuring.lab import ONHOST, Lab, eventually
 
-FUTIAN, SOUTHERN = "127.60.101.30:7043", "127.50.101.30:7043"
-
 
 class Running:
     """A sampler process: what it printed, one line at a time."""
@@ -74,6 +72,11 @@ def process(lab: Lab, number: str) -> Iterator[None]:
         yield
 
 
+def address_of(endpoint: str) -> tuple[str, int]:
+    address, _, port = endpoint.partition(":")
+    return address, int(port)
+
+
 def of(gateway: str, **wanted: Any) -> Callable[[dict[str, Any]], bool]:
     """A sample of this gateway with these values."""
     return lambda line: (
@@ -86,9 +89,12 @@ def test_a_logged_in_gateway_is_seen_with_everything_that_a_sample_has(measured:
     gateway = measured.gateway("nq-trade-1")
     assert eventually(gateway.logged_in)
     with sampler(measured, "gw-a1") as running:
-        found = running.until(of("nq-trade-1", session=FUTIAN))[-1]
+        found = running.until(of("nq-trade-1", session=measured.endpoint("futian-trading")))[-1]
     assert found["running"] is found["logged_in"] is True
-    assert (found["endpoints"], found["connecting"]) == ([FUTIAN, SOUTHERN], None)
+    assert (found["endpoints"], found["connecting"]) == (
+        [measured.endpoint("futian-trading"), measured.endpoint("southern-trading")],
+        None,
+    )
     assert len(found["config_sha256"]) == 64
     assert found["at"] == pytest.approx(time.time(), abs=5)
     assert found["mono"] == pytest.approx(time.monotonic(), abs=5)
@@ -100,10 +106,9 @@ def test_a_failover_shows_in_samples_and_in_stamps_of_the_log(measured: Lab) -> 
     gateway = measured.gateway("nq-md-1")
     assert eventually(gateway.logged_in)
     with sampler(measured, "gw-a3") as running:
-        before = running.until(of("nq-md-1", session="127.60.101.60:7044", logged_in=True))[-1]
-        futian.close()
-        measured._things.remove(futian)  # noqa: SLF001 - closed already
-        seen = running.until(of("nq-md-1", session="127.50.101.60:7044", logged_in=True))
+        before = running.until(of("nq-md-1", session=measured.endpoint("futian-market"), logged_in=True))[-1]
+        measured.end(futian)
+        seen = running.until(of("nq-md-1", session=measured.endpoint("southern-market"), logged_in=True))
     stamps = [line["stamp"] for line in seen if "stamp" in line]
     assert stamps == ["lost", "connected", "logged_in"]
     assert seen[-1]["sequence"] > before["sequence"]
@@ -125,7 +130,7 @@ def test_a_session_of_another_process_to_the_same_front_is_not_the_gateways(meas
     measured.front("futian-trading")
     with (
         process(measured, "W100200"),
-        socket.create_connection(("127.60.101.30", 7043)),
+        socket.create_connection(address_of(measured.endpoint("futian-trading"))),
         sampler(measured, "gw-a1") as running,
     ):
         found = running.until(of("nq-trade-1", running=True))[-1]
@@ -138,12 +143,38 @@ def test_a_gateway_number_that_begins_the_same_is_another_gateway(measured: Lab)
     assert found["running"] is False
 
 
+def test_a_process_that_was_there_before_and_becomes_the_gateway_late_is_found(onhost: ModuleType) -> None:
+    """A start script that execs into the gateway: its process id is an old one."""
+    name = ["late", "gateway"]  # as arguments of the script, not yet as one text
+    script = ["sh", "-c", 'read line; exec sh -c "read line; true" "$1-$2"', "sh", *name]
+    with subprocess.Popen(script, stdin=subprocess.PIPE, bufsize=0) as started:
+        assert started.stdin is not None
+        processes = onhost.Processes({"g": "late-gateway"})
+        wanted = {"g": {str(started.pid)}}
+        command = Path(f"/proc/{started.pid}/cmdline")
+        assert processes.look(100.0) == {"g": set()}
+        started.stdin.write(b"go on\n")
+        assert eventually(lambda: b"late-gateway" in command.read_bytes())
+        assert processes.look(106.0) == wanted
+        started.stdin.write(b"end\n")
+
+
+def test_a_process_is_found_at_the_next_look_after_it_started(onhost: ModuleType) -> None:
+    processes = onhost.Processes({"g": "young-gateway"})
+    assert processes.look(100.0) == {"g": set()}
+    with subprocess.Popen(["sh", "-c", "read line; true", "young-gateway"], stdin=subprocess.PIPE) as started:
+        command = Path(f"/proc/{started.pid}/cmdline")
+        assert eventually(lambda: b"young-gateway" in command.read_bytes())
+        assert processes.look(100.5) == {"g": {str(started.pid)}}
+    assert processes.look(101.0) == {"g": set()}
+
+
 def test_a_connection_that_is_not_answered_is_connecting(measured: Lab) -> None:
-    address = ("127.60.101.30", 7043)
+    address = address_of(measured.endpoint("futian-trading"))
     with socket.create_server(address, backlog=0), socket.create_connection(address):
         gateway = measured.gateway("nq-trade-1", "futian-trading")
         with sampler(measured, "gw-a1") as running:
-            found = running.until(of("nq-trade-1", connecting=FUTIAN))[-1]
+            found = running.until(of("nq-trade-1", connecting=measured.endpoint("futian-trading")))[-1]
         gateway.close()
     assert (found["session"], found["logged_in"]) == (None, None)
 
@@ -151,9 +182,11 @@ def test_a_connection_that_is_not_answered_is_connecting(measured: Lab) -> None:
 def test_a_changed_list_is_read_again_and_an_unreadable_one_is_unknown(measured: Lab) -> None:
     gateway = measured.gateway("nq-trade-1")
     with sampler(measured, "gw-a1") as running:
-        before = running.until(of("nq-trade-1", endpoints=[FUTIAN, SOUTHERN]))[-1]
-        gateway.write_list([SOUTHERN])
-        after = running.until(of("nq-trade-1", endpoints=[SOUTHERN]))[-1]
+        before = running.until(
+            of("nq-trade-1", endpoints=[measured.endpoint("futian-trading"), measured.endpoint("southern-trading")])
+        )[-1]
+        gateway.write_list([measured.endpoint("southern-trading")])
+        after = running.until(of("nq-trade-1", endpoints=[measured.endpoint("southern-trading")]))[-1]
         gateway.list.write_text("no list here\n", encoding="utf-8")
         unknown = running.until(of("nq-trade-1", endpoints=None))[-1]
     assert len({before["config_sha256"], after["config_sha256"], unknown["config_sha256"], None}) == 4
@@ -161,10 +194,10 @@ def test_a_changed_list_is_read_again_and_an_unreadable_one_is_unknown(measured:
 
 def test_what_the_log_says_of_a_gap_in_the_connection_is_reported_after_it(measured: Lab) -> None:
     gateway = measured.gateway("nq-trade-1", "futian-trading")
-    now = time.time()
+    now, front = time.time(), measured.endpoint("futian-trading")
     lines = [
-        (now - 60, "connected to main station 127.60.101.30:7043"),
-        (now - 1, "logon accepted by 127.60.101.30:7043"),
+        (now - 60, f"connected to main station {front}"),
+        (now - 1, f"logon accepted by {front}"),
     ]
     with gateway.log.open("a", encoding="utf-8") as file:
         for at, text in lines:
@@ -241,7 +274,7 @@ def test_it_ends_when_nobody_reads(measured: Lab) -> None:
 
 def test_connections_are_read_the_same_with_and_without_the_kernels_diagnosis(onhost: ModuleType) -> None:
     """IPv4 and IPv4 inside IPv6 (Java), established and waiting for an answer."""
-    with socket.create_server(("127.60.9.1", 0), backlog=0) as listener:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
         mapped = (f"::ffff:{address[0]}", address[1])
         with socket.create_connection(address), socket.socket(socket.AF_INET6) as second, socket.socket() as third:
