@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,7 +70,8 @@ class Ansible:
             raise Refused("EMPTY_TARGET", f"{playbook}: expected at least one host, found none")
         folder = self._prepare(playbook, requests, check)
         heard = _Hearing(on_progress)
-        status = self._supervise(folder, len(requests), deadline_s, heard)
+        with tempfile.TemporaryDirectory(prefix="drillctl-") as scratch:  # Ansible that is killed leaves its own behind
+            status = self._supervise(folder, self._environment(folder, Path(scratch), len(requests)), deadline_s, heard)
         return {host: heard.results.get(host) or _silent(host, status, folder) for host in requests}
 
     def _prepare(self, playbook: str, requests: Mapping[str, Mapping[str, Any]], check: bool) -> Path:
@@ -88,13 +90,13 @@ class Ansible:
         (folder / "play.json").write_text(json.dumps(play), encoding="utf-8")
         return folder
 
-    def _supervise(self, folder: Path, hosts: int, deadline_s: float, heard: "_Hearing") -> str:
+    def _supervise(self, folder: Path, environment: dict[str, str], deadline_s: float, heard: "_Hearing") -> str:
         """Run the child to its end; past the deadline and a grace, end it with everything below it."""
         command = [sys.executable, "-m", "orchestrator.adapters.ansible_child", str(folder), str(deadline_s)]
         with (folder / "child.log").open("wb") as log:
             child = subprocess.Popen(
                 command,
-                env=self._environment(folder, hosts),
+                env=environment,
                 cwd=self._project,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -116,12 +118,13 @@ class Ansible:
             if child.stdout:
                 child.stdout.close()
 
-    def _environment(self, folder: Path, hosts: int) -> dict[str, str]:
+    def _environment(self, folder: Path, scratch: Path, hosts: int) -> dict[str, str]:
         """Everything that the playbook's processes know: nothing of the caller's but where programs are."""
         programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         return {
             "PATH": programs,
             "HOME": os.environ.get("HOME", "/"),
+            "TMPDIR": str(scratch),
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),

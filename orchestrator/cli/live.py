@@ -27,7 +27,7 @@ MOST_ROWS = 24  # our choice: more gateways than this are listed worst first
 def progress(console: Console, run: str, plan: Plan, topology: Topology) -> Iterator[Listener]:
     """A listener that shows the run while it lasts."""
     if not console.is_terminal:
-        yield PlainLines(console, topology.site.timezone)
+        yield PlainLines(console, plan, topology.site.timezone)
         return
     view = LiveView(run, plan, topology)
     with Live(view, console=console, refresh_per_second=REFRESH_HZ, transient=True):
@@ -36,16 +36,13 @@ def progress(console: Console, run: str, plan: Plan, topology: Topology) -> Iter
         console.print(line)
 
 
-def _sentence(event: Event) -> str | None:  # noqa: PLR0911 - one return per kind of event
+def _sentence(event: Event, plan: Plan) -> str | None:  # noqa: PLR0911 - one return per kind of event
     """One line of what happened, or None where nobody needs to see it."""
     match event.kind:
         case EventKind.STATE:
             return f"== {event.data['state']}"
         case EventKind.INTENT | EventKind.UNDO_INTENT:
-            targets = ", ".join(event.data["targets"][:MOST_NAMES]) + (
-                " …" if len(event.data["targets"]) > MOST_NAMES else ""
-            )
-            return f"   {event.step}: {event.data['verb']} {targets if targets != 'site' else ''}".rstrip()
+            return f"   {event.step}: {_what(event, plan)}"
         case EventKind.DONE | EventKind.UNDO_DONE:
             bad = [item for item in event.data["results"] if item["outcome"] not in ("succeeded", "undone", "skipped")]
             if not bad:
@@ -61,14 +58,25 @@ def _sentence(event: Event) -> str | None:  # noqa: PLR0911 - one return per kin
             return None
 
 
+def _what(event: Event, plan: Plan) -> str:
+    """What a step is about to do, and to whom."""
+    step = next(step for step in plan.steps if step.id == event.step)
+    named = [target.name for target in step.targets if target.kind in ("gateway", "router")]
+    chosen = [name for name in named if name in event.data["targets"]]
+    if not chosen:
+        return step.title.en if not named else f"{step.title.en}: nothing to do"
+    more = f" and {len(chosen) - MOST_NAMES} more" if len(chosen) > MOST_NAMES else ""
+    return f"{step.title.en} ({', '.join(chosen[:MOST_NAMES])}{more})"
+
+
 class PlainLines:
     """For logs and pipes: one line per event, with the site's time."""
 
-    def __init__(self, console: Console, timezone: str) -> None:
-        self._console, self._zone = console, ZoneInfo(timezone)
+    def __init__(self, console: Console, plan: Plan, timezone: str) -> None:
+        self._console, self._plan, self._zone = console, plan, ZoneInfo(timezone)
 
     def event(self, event: Event) -> None:
-        sentence = _sentence(event)
+        sentence = _sentence(event, self._plan)
         if sentence:
             at = datetime.fromisoformat(event.at).astimezone(self._zone)
             self._console.print(f"{at:%H:%M:%S} {sentence}", markup=False)
@@ -98,7 +106,7 @@ class LiveView:
             self._fault_mono = time.monotonic()
         if event.kind is EventKind.FAULT_OFF:
             self._lifted = True
-        sentence = _sentence(event)
+        sentence = _sentence(event, self._plan)
         if sentence:
             at = datetime.fromisoformat(event.at).astimezone(self._zone)
             bad = any(

@@ -43,7 +43,7 @@ def _environment(state: Path) -> dict[str, str]:
         "DRILLCTL_REPORTS": str(state / "reports"),
         "DRILLCTL_STATE": str(state / "state"),
         "DRILLCTL_DEBUG": "1",
-        "COLUMNS": "160",
+        "COLUMNS": "100",
     }
 
 

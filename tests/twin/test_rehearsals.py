@@ -1,6 +1,5 @@
 """Whole drills on a twin, as an operator runs them; the fronts' own ground truth is the judge."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,10 @@ import pytest
 from orchestrator.model.plan import Action
 from orchestrator.model.record import RunRecord
 from orchestrator.model.verdict import ObjectiveState, Restoration, RunOutcome
-from orchestrator.twin import Twin
 from tests.support.command import Said, drillctl
 from tests.support.sites import RoomSpec, SiteSpec, write_site
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.usefixtures("own_twins")]
 
 CENTRE = ("single-centre-failure", "--set", "centre=futian")
 THREE_CARRIERS = SiteSpec(
@@ -24,13 +22,6 @@ THREE_CARRIERS = SiteSpec(
     carriers=("red", "blue", "green"),
     pairs=7,
 )
-
-
-@pytest.fixture(autouse=True)
-def _no_twin_stays() -> Iterator[None]:
-    before = {twin.name for twin in Twin.all()}
-    yield
-    assert {twin.name for twin in Twin.all()} == before
 
 
 def passed(said: Said) -> RunRecord:

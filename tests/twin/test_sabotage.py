@@ -13,14 +13,14 @@ from orchestrator.twin import Twin
 from tests.support.command import drillctl, drillctl_running
 from tests.support.sites import ROOT
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.matrix]
 
 DRILL = ("single-centre-failure", "--set", "centre=futian")
 INSIDE = (f"{ROOT}/.venv/bin/python", "-m", "orchestrator")
 
 
 @pytest.fixture
-def twin() -> Iterator[Twin]:
+def twin(own_twins: None) -> Iterator[Twin]:  # noqa: ARG001 - its folder of twins has to be there first
     made = Twin.up(load_site(ROOT / "inventory/example"))
     yield made
     made.down()
