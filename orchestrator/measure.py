@@ -47,12 +47,15 @@ class Series:
 
 
 def allowed_fronts(plan: Plan, topology: Topology, change: GatewayChange) -> tuple[str, ...]:
-    """Fronts that a gateway's session may be with while the fault lasts."""
+    """Fronts that a gateway's session may be with while the fault lasts. Those that its list names before the
+    plan's own choice cannot be reached: a session with them is stale.
+    """
     if change.after is None:
         return ()
     if change.action in (Action.NONE, Action.REROUTED):
         return (change.after.front,)
-    return tuple(name for name in change.list_after if topology.front[name].centre not in plan.fault.centres)
+    reachable = change.list_after[change.list_after.index(change.after.front) :]
+    return tuple(name for name in reachable if topology.front[name].centre not in plan.fault.centres)
 
 
 def front_of(topology: Topology, sample: Sample | None) -> str | None:
@@ -77,7 +80,8 @@ def gateway_times(
     good = allowed_fronts(plan, topology, change)
     up = [front_of(topology, sample) in good for sample in inside.samples]
     interval_s = topology.site.sample_interval_ms / 1000
-    if topology.gateway[change.gateway].receives_only:
+    receives_only = topology.gateway[change.gateway].receives_only
+    if receives_only:
         broken, login = _stall(series, window, interval_s)
         broken_stamped = login_stamped = False
     else:
@@ -97,7 +101,7 @@ def gateway_times(
         connected_at=_connected(inside, broken, login),
         login_at=login,
         switch_s=None if broken is None or login is None else max(0.0, login - broken),
-        gap_s=_gap(series, window),
+        gap_s=_gap(series, window, interval_s),
         resolution_s=0.0 if stamped else interval_s,
         front_before=front_of(topology, before),
         front_during=front_of(topology, last),
@@ -106,7 +110,7 @@ def gateway_times(
         line_during=_line(topology, change, routes, last),
         line_after=_line(topology, change, routes, after),
         list_changed=list_changed,
-        came_back=_came_back(change, up),
+        came_back=_came_back(change, up) and not (receives_only and broken is not None and login is None),
     )
 
 
@@ -123,7 +127,8 @@ def _broken(topology: Topology, inside: Series, home: str) -> tuple[float | None
     That the fault was made is no evidence: a gateway that hangs on to a dead session has not noticed yet.
     """
     stamps = [item.at for item in inside.stamps if item.event in ("lost", "logged_out")] + list(inside.stopped_at)
-    seen = next((sample.at for sample in inside.samples if front_of(topology, sample) != home), None)
+    looked = [sample for sample in inside.samples if sample.logged_in is not None]
+    seen = next((sample.at for sample in looked if front_of(topology, sample) != home), None)
     if stamps and (seen is None or min(stamps) <= seen):
         return min(stamps), True
     return seen, False
@@ -148,30 +153,38 @@ def _connected(inside: Series, broken: float | None, login: float | None) -> flo
     return stamps[-1] if stamps else login
 
 
-def _gap(series: Series, window: Window) -> float | None:
+def _gap(series: Series, window: Window, interval_s: float) -> float | None:
     """The longest time without a new sequence that touches the fault's window; None: nothing came, or not again."""
-    longest = _longest_gap(series, window)
-    return longest[1] - longest[0] if longest else None
+    last, first = _longest_gap(series, window, interval_s)
+    return None if last is None or first is None else first - last
 
 
 def _stall(series: Series, window: Window, interval_s: float) -> tuple[float | None, float | None]:
     """Last data before and first after the longest gap: a receiver has no log-in. A gap that the sampler itself
     could have made is none.
     """
-    longest = _longest_gap(series, window)
-    if longest is None or longest[1] - longest[0] <= LEAST_STALL * interval_s:
+    last, first = _longest_gap(series, window, interval_s)
+    if last is None or (first is not None and first - last <= LEAST_STALL * interval_s):
         return None, None
-    return longest
+    return last, first
 
 
-def _longest_gap(series: Series, window: Window) -> tuple[float, float] | None:
-    """(last new sequence before, first after) of the longest gap that touches the fault's window."""
+def _longest_gap(series: Series, window: Window, interval_s: float) -> tuple[float | None, float | None]:
+    """(last new sequence before, first after) of the longest gap that touches the fault's window. Silence up to
+    the end that is longer than every gap has no first after.
+    """
+    moves = _moves(series.samples)
     gaps = [
         (earlier, later)
-        for earlier, later in pairwise(_moves(series.samples))
+        for earlier, later in pairwise(moves)
         if later >= window.fault_at and (window.lifted_at is None or earlier < window.lifted_at)
     ]
-    return max(gaps, key=lambda gap: gap[1] - gap[0], default=None)
+    longest = max(gaps, key=lambda gap: gap[1] - gap[0], default=None)
+    longest_s = longest[1] - longest[0] if longest else 0.0
+    stopped = moves and (window.lifted_at is None or moves[-1] < window.lifted_at)
+    if stopped and series.samples[-1].at - moves[-1] > longest_s + LEAST_STALL * interval_s:
+        return moves[-1], None
+    return longest or (None, None)
 
 
 def _moves(samples: Sequence[Sample]) -> list[float]:
@@ -220,6 +233,11 @@ def class_times(times: Iterable[GatewayTimes]) -> tuple[ClassTimes, ...]:
             )
         )
     return tuple(found)
+
+
+def routes_on_controller_clock(routes: Iterable[RouteSample], offset_s: Mapping[str, float]) -> list[RouteSample]:
+    """Routes as seen, the routers' times shifted by the offsets measured before."""
+    return [item.model_copy(update={"at": item.at - offset_s.get(item.router, 0.0)}) for item in routes]
 
 
 def on_controller_clock(

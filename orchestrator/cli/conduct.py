@@ -16,8 +16,10 @@ from orchestrator.errors import Refused
 from orchestrator.journal import SqliteJournal
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import FaultManner
+from orchestrator.model.people import PersonRole
 from orchestrator.model.plan import Fault, FaultSource, Plan
 from orchestrator.model.record import RunRecord
+from orchestrator.model.verdict import Restoration
 from orchestrator.report.assemble import assemble
 from orchestrator.report.render import write
 from orchestrator.report.terminal import summary
@@ -75,6 +77,9 @@ def _say(console: Console, record: RunRecord, paths: Mapping[str, Path], folder:
     console.print(summary(record))
     for language in ("zh", "en"):
         console.print(f"report {language}: {paths[language]}")
+    if record.verdict.restoration is Restoration.NOT_PROVED:
+        for person in record.topology.people.with_role(PersonRole.COMMANDER)[:1]:
+            console.print(f"[bold red]not restored[/]: call the commander, {person.name.en}, {person.phone}")
     if as_json:
         fields = {"outcome", "restoration", "objectives", "integrity"}
         verdict = record.verdict.model_dump(mode="json", include=fields)

@@ -22,4 +22,6 @@ def init(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the n
     topology.write_text(
         topology.read_text(encoding="utf-8").replace("  name: example\n", f"  name: {name}\n", 1), encoding="utf-8"
     )
-    typer.echo(f"made {folder}; edit topology.yml, profiles.yml and hosts.yml, then `drillctl audit --site {name}`")
+    typer.echo(
+        f"made {folder}; edit topology.yml, profiles.yml, hosts.yml and people.yml, then `drillctl audit --site {name}`"
+    )

@@ -8,6 +8,7 @@ import typer
 from pydantic import BaseModel, TypeAdapter
 
 from orchestrator.model.drill import Drill
+from orchestrator.model.people import People
 from orchestrator.model.record import RunRecord
 from orchestrator.model.topology import Profile, Topology
 
@@ -15,7 +16,8 @@ from orchestrator.model.topology import Profile, Topology
 def schemas() -> dict[str, dict[str, Any]]:
     """Schema by file name. A site's topology.yml takes profiles and some fronts from other files."""
     topology = Topology.model_json_schema(by_alias=True)
-    topology["properties"].pop("profiles")
+    for apart in ("profiles", "people"):
+        topology["properties"].pop(apart)
     topology["properties"]["catalogue"] = {
         "type": "array",
         "items": {"type": "string"},
@@ -25,6 +27,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {"topology.schema.json": topology}
     models: dict[str, type[BaseModel]] = {"drill.schema.json": Drill, "run.schema.json": RunRecord}
     found |= {name: model.model_json_schema(by_alias=True) for name, model in models.items()}
+    found["people.schema.json"] = People.model_json_schema()
     found["profiles.schema.json"] = TypeAdapter(dict[str, Profile]).json_schema()
     return found
 

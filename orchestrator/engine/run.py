@@ -6,13 +6,15 @@ the restoring steps run: those whose change never began are left out. An abort t
 
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from orchestrator.engine import expect
-from orchestrator.errors import DrillctlError
+from orchestrator.errors import DrillctlError, StepUnknown
 from orchestrator.measure import GREENS_IN_A_ROW, front_of
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import CheckRecord, CheckResult, EventKind, Outcome, Sample
@@ -22,6 +24,7 @@ from orchestrator.ports import Clock, Expectations, Journal, Listener, Measureme
 
 _BEFORE_FAULT = (Phase.PRECHECKING, Phase.BASELINING)
 _RESTORATION = (Phase.RESTORING, Phase.PROVING_RESTORATION)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _NotStarted(Exception):
@@ -62,12 +65,15 @@ class Engine:
         self._before = Snapshot({}, {})
         self._begun: set[str] = set()
         self._repointed: set[str] = set()
+        self._left_alone: set[str] = set()  # the host found it working: its list is the old one
         self._abort_asked = False
+        self._unwritten: DrillctlError | None = None
         self._phase: Phase | None = None
 
     def run(self) -> None:
         """Run every step. Returns when the run is closed; the verdict is not the engine's business."""
-        previous = {number: signal.signal(number, self._ask_abort) for number in (signal.SIGINT, signal.SIGTERM)}
+        heard = [number for number in _SIGNALS if number is not signal.SIGHUP or not _is_ignored(number)]
+        previous = {number: signal.signal(number, self._ask_abort) for number in heard}
         try:
             self._interpret()
         finally:
@@ -90,8 +96,8 @@ class Engine:
             self._forward(phase for phase in Phase if phase not in (*_BEFORE_FAULT, *_RESTORATION))
         except _Abort as reason:
             self._note("aborted", str(reason))
-        except DrillctlError as error:
-            self._note("error", str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, what was begun is restored, and it is said
+            self._note("error", _said(error))
         finally:
             if self._plan.mode is not Mode.INCIDENT:
                 self._restore()
@@ -104,17 +110,30 @@ class Engine:
                     raise _Abort(f"abort asked for before step {step.id}")
                 self._enter(step.phase)
                 self._do(step)
+        if self._abort_asked:
+            raise _Abort("abort asked for")
 
     def _restore(self) -> None:
         """Every restoring step is tried, whatever became of the one before."""
         for step in self._plan.steps:
-            if step.phase not in _RESTORATION or (step.undoes and step.undoes not in self._begun):
-                continue
-            self._enter(step.phase)
+            if step.phase in _RESTORATION and (not step.undoes or step.undoes in self._begun):
+                self._try(step.id, partial(self._enter_and_do, step))
+
+    def _enter_and_do(self, step: Step) -> None:
+        self._enter(step.phase)
+        self._do(step)
+
+    def _try(self, what: str, act: Callable[[], None]) -> None:
+        """What goes wrong is noted and keeps nothing after it from being tried. A journal that refuses even
+        that ends the run at last, with its locks held.
+        """
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - restoration and closing go on whatever happened
             try:
-                self._do(step)
-            except (DrillctlError, _NotStarted) as error:
-                self._note("error", f"{step.id}: {error}")
+                self._note("error", f"{what}: {_said(error)}")
+            except DrillctlError as refused:
+                self._unwritten = refused
 
     # -- events ---------------------------------------------------------------------------------------
 
@@ -123,7 +142,8 @@ class Engine:
     ) -> None:
         event = self._journal.append(self._run, self._epoch, kind, data, step, attempt)
         for listener in self._listeners:
-            listener.event(event)
+            with suppress(Exception, SystemExit):  # a terminal or pipe that is gone must not end the run
+                listener.event(event)
 
     def _note(self, what: str, text: str) -> None:
         self._append(EventKind.NOTE, {"what": what, "text": text})
@@ -137,6 +157,10 @@ class Engine:
         """Signals ask once; the running step ends first, restoration follows."""
         self._abort_asked = True
 
+    def _cut_short(self) -> bool:
+        """Whether waiting is to end. Restoration is never cut short by the abort that it follows from."""
+        return self._abort_asked and self._phase not in _RESTORATION
+
     # -- steps ----------------------------------------------------------------------------------------
 
     def _do(self, step: Step) -> None:
@@ -148,9 +172,11 @@ class Engine:
         self._begun.add(step.id)
         try:
             results = [*self._act(step.model_copy(update={"targets": tuple(chosen)}), attempt), *skipped]
-        except (DrillctlError, _NotStarted) as error:
-            results = [TargetResult(item.name, Outcome.FAILED, str(error)) for item in chosen] + skipped
-            self._append(done, _outcomes(results), step.id, attempt)
+        except Exception as error:
+            known = isinstance(error, DrillctlError) and not isinstance(error, StepUnknown)
+            outcome = Outcome.FAILED if known else Outcome.INDETERMINATE
+            results = [TargetResult(item.name, outcome, _said(error)) for item in chosen] + skipped
+            self._append(done, _outcomes([_as_undo(item) for item in results] if undo else results), step.id, attempt)
             raise
         if undo:
             results = [_as_undo(item) for item in results]
@@ -206,9 +232,7 @@ class Engine:
                 self._append(EventKind.FAULT_ON, {"at": self._clock.now()})
                 return _ok(step)
             case Verb.LIFT:
-                self._world.lift(self._plan.fault)
-                self._append(EventKind.FAULT_OFF, {"at": self._clock.now()})
-                return _ok(step)
+                return self._lift(step)
             case Verb.WAIT:
                 return self._wait(step)
             case Verb.HOLD:
@@ -221,7 +245,19 @@ class Engine:
     def _change_targets(self, step: Step, attempt: int) -> list[TargetResult]:
         if step.verb is Verb.REPOINT:  # before the act: a list whose change was cut off is restored too
             self._repointed |= {target.name for target in step.targets}
-        return self._world.act(step, attempt, self._before) if step.targets else []
+        results = self._world.act(step, attempt, self._before) if step.targets else []
+        if step.verb is Verb.REPOINT:
+            self._left_alone |= {item.target for item in results if item.outcome is Outcome.SKIPPED}
+        return results
+
+    def _lift(self, step: Step) -> list[TargetResult]:
+        try:
+            self._world.lift(self._plan.fault)
+        except StepUnknown:  # lifted, but for how long it was on before cannot be told
+            self._append(EventKind.FAULT_OFF, {"at": self._clock.now()})
+            raise
+        self._append(EventKind.FAULT_OFF, {"at": self._clock.now()})
+        return _ok(step)
 
     def _arm(self, step: Step) -> list[TargetResult]:
         results = self._world.arm(self._plan, step.deadline_s)
@@ -231,6 +267,7 @@ class Engine:
         return results
 
     def _snapshot(self, step: Step) -> list[TargetResult]:
+        self._settle_sampler()
         taken = self._world.snapshot(step.deadline_s)
         when = "before" if self._phase is Phase.BASELINING else "during"
         if when == "before":
@@ -239,6 +276,7 @@ class Engine:
         return _looked(taken)
 
     def _prove(self, step: Step) -> list[TargetResult]:
+        self._settle_sampler()
         taken = self._world.snapshot(step.deadline_s)
         self._record("after", taken)
         return _looked(taken)
@@ -258,17 +296,24 @@ class Engine:
         self._settle_sampler()
         records = self._world.check(step.phase.value, step.checks, self._expected(step.phase), step.deadline_s)
         self._append(EventKind.CHECKS, {"records": [record.model_dump(mode="json") for record in records]})
+        if step.checks and not records:
+            return [TargetResult(target.name, Outcome.INDETERMINATE, "no check ran") for target in step.targets]
         return _judged(records)
 
     def _settle_sampler(self) -> None:
-        """Checks and conditions need at least one sample of every enabled gateway."""
-        if self._measurement:
-            wanted = {change.gateway for change in self._plan.gateways}
-            self._measurement.wait_for(lambda: wanted <= set(self._latest()), 10)
+        """Snapshots, checks and conditions need at least one sample of every enabled gateway and every router."""
+        measurement = self._measurement
+        if measurement:
+            gateways = {change.gateway for change in self._plan.gateways}
+            routers = {router.id for router in self._topology.routers if router.driver == "linux"}
+            measurement.wait_for(
+                lambda: gateways <= set(measurement.latest()) and routers <= set(measurement.latest_routes()), 10
+            )
 
     def _expected(self, phase: Phase) -> Expectations:
         if phase is Phase.VERIFYING:
-            return expect.switched(self._plan, self._topology, self._before, frozenset(self._repointed))
+            changed = frozenset(self._repointed - self._left_alone)
+            return expect.switched(self._plan, self._topology, self._before, changed)
         return expect.baseline(self._plan, self._topology, self._before)
 
     # -- waiting --------------------------------------------------------------------------------------
@@ -283,12 +328,12 @@ class Engine:
             "as_before": self._all_back,
         }[arguments["until"]]
         met = self._in_a_row(condition, timeout_s)
+        if self._cut_short():
+            return [TargetResult(target.name, Outcome.SKIPPED, "an abort was asked for") for target in step.targets]
         if met or arguments["until"] == "own_failover":  # what did not come up by itself is then assisted
             return _ok(step)
-        return [
-            TargetResult(name, Outcome.FAILED, f"not reached within {timeout_s:g} s")
-            for name in self._lagging(arguments["until"])
-        ]
+        lagging = self._lagging(arguments["until"]) or [target.name for target in step.targets]
+        return [TargetResult(name, Outcome.FAILED, f"not reached within {timeout_s:g} s") for name in lagging]
 
     def _in_a_row(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """True as soon as the condition held at GREENS_IN_A_ROW different moments of sampling in a row."""
@@ -297,7 +342,7 @@ class Engine:
         seen: list[float] = []
 
         def held() -> bool:
-            if self._abort_asked:
+            if self._cut_short():
                 return True
             newest = max((sample.at for sample in self._latest().values()), default=0.0)
             if not condition():
@@ -362,12 +407,10 @@ class Engine:
 
     def _close(self) -> None:
         """Stop measuring, close connections, release the locks. Every part is tried."""
-        self._enter(Phase.CLOSING)
-        for part in (self._stop_measuring, self._world.close):
-            try:
-                part()
-            except (DrillctlError, OSError) as error:
-                self._note("error", f"closing: {error}")
+        for part in (partial(self._enter, Phase.CLOSING), self._stop_measuring, self._world.close):
+            self._try("closing", part)
+        if self._unwritten:
+            raise self._unwritten
         self._append(EventKind.STATE, {"state": "closed"})
         self._append(EventKind.CLOSED, {})
         self._journal.release_locks(self._run, self._epoch)
@@ -389,6 +432,17 @@ def locks_of(plan: Plan, topology: Topology) -> list[str]:
     used = [topology.gateway[change.gateway].certificate for change in plan.affected]
     lines = [f"line:{line}" for line in plan.fault.lines]
     return sorted({*numbers, *hosts, *lines, *(f"certificate:{item}" for item in used if item)})
+
+
+def _is_ignored(number: signal.Signals) -> bool:
+    """`nohup` lets a run outlive its terminal."""
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
+def _said(error: Exception) -> str:
+    """An error in one line; what nobody expected with its type, without which its text says little."""
+    ours = isinstance(error, DrillctlError | _NotStarted)
+    return str(error) if ours else f"unexpected {type(error).__name__}: {error}"
 
 
 def _ok(step: Step) -> list[TargetResult]:

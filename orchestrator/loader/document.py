@@ -33,6 +33,11 @@ class Document:
     def located(self, problem: Problem) -> Problem:
         return Problem(problem.path, problem.message, self.where(problem.path))
 
+    def place(self, name: str, other: "Document") -> None:
+        """Take another document in as one field of this one."""
+        self.data[name] = other.data
+        self.lines.update({(name, *path): line for path, line in other.lines.items()})
+
     def merge(self, other: "Document", under: FieldPath = ()) -> None:
         """Take over another document's fields; lists of the same name are joined, `other` first."""
         target = self.data

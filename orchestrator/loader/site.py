@@ -9,7 +9,7 @@ from orchestrator.errors import DefinitionError, Problem
 from orchestrator.loader.document import parse, read
 from orchestrator.model.topology import Host, Router, Topology
 
-FILES = ("topology.yml", "profiles.yml", "hosts.yml")
+FILES = ("topology.yml", "profiles.yml", "hosts.yml", "people.yml")
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,8 @@ def load_site(folder: Path) -> LoadedSite:
             "--site, or make one with `drillctl init NAME`"
         )
     document = read(folder / "topology.yml")
-    profiles = read(folder / "profiles.yml")
-    document.data["profiles"] = profiles.data
-    document.lines.update({("profiles", *path): line for path, line in profiles.lines.items()})
+    for part in ("profiles", "people"):
+        document.place(part, read(folder / f"{part}.yml"))
     files = [folder / name for name in FILES]
     for index, name in enumerate(document.data.pop("catalogue", None) or []):
         catalogue = folder.parent / "catalogue" / f"{name}.yml"

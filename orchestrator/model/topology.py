@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from orchestrator.errors import Problem
 from orchestrator.model.base import Frozen, Id, Seconds, Title
+from orchestrator.model.people import People
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 GatewayNumber = Annotated[str, Field(pattern=r"^[A-Z]{0,4}[0-9]{3,10}[A-Z]{0,2}$")]
@@ -397,6 +398,7 @@ class Topology(Frozen):
     certificates: tuple[Certificate, ...] = ()
     profiles: dict[Id, Profile]
     gateways: Annotated[tuple[Gateway, ...], Field(min_length=1)]
+    people: People = People()
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -1,27 +1,30 @@
 """The engine on a simulated site that counts effects: what was touched, what was not, and what is left."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.engine import Assignment, Engine
 from orchestrator.engine.run import locks_of
-from orchestrator.errors import Refused
+from orchestrator.errors import NeedsPerson, Refused, StepUnknown
 from orchestrator.journal import SqliteJournal, chain_is_valid
-from orchestrator.judge import judge
+from orchestrator.judge import epoch_s, judge
 from orchestrator.loader.drill import load_drill
 from orchestrator.loader.site import load_site
+from orchestrator.measure import GREENS_IN_A_ROW
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan, Step, Verb
 from orchestrator.model.topology import Topology
-from orchestrator.model.verdict import Restoration, RunOutcome, Verdict
+from orchestrator.model.verdict import ObjectiveState, Restoration, RunOutcome, Verdict
 from orchestrator.planner import Request, make_plan
-from tests.engine.sim import SimClock, SimWorld
+from orchestrator.ports import Journal, Listener, Measurement
+from tests.engine.sim import STEP_S, SimClock, SimWorld
 from tests.support.sites import ROOT
 
 SITE = load_site(ROOT / "inventory/example")
@@ -38,10 +41,13 @@ class Stage:
     journal: SqliteJournal
     folder: Path
 
-    def play(self) -> Verdict:
+    listeners: tuple[Listener, ...] = ()
+
+    def play(self, journal: Journal | None = None) -> Verdict:
         epoch = self.journal.open_run("r1", self.plan, self.folder, "tester", locks_of(self.plan, self.topology))
         clock = self.world.clock
-        Engine(Assignment("r1", epoch, self.plan, self.topology, self.folder), self.world, self.journal, clock).run()
+        job = Assignment("r1", epoch, self.plan, self.topology, self.folder)
+        Engine(job, self.world, journal or self.journal, clock, self.listeners).run()
         return judge(self.plan, self.topology, self.events, self.world.observations(), chain_is_valid(self.events))
 
     @property
@@ -183,6 +189,151 @@ def test_an_abort_undoes_what_began_and_nothing_else(stage: Stager) -> None:
     assert play.touched("repoint") == play.touched("restore") == sorted(first)
     assert (verdict.outcome, verdict.restoration, verdict.exit_code) == (RunOutcome.ABORTED, Restoration.PROVED, 4)
     assert play.world.fault is None
+
+
+def test_restoration_after_an_abort_waits_as_long_as_any_other(stage: Stager) -> None:
+    play = stage("beijing-dr-cutover")
+
+    def abort(step: Step) -> None:
+        if step.id == "repoint-1":
+            signal.raise_signal(signal.SIGINT)
+
+    play.world.before_act = abort
+    play.play()
+    for name in ("routes-back", "settle-back"):
+        began, ended = (epoch_s(event) for event in play.events if event.step == name)
+        assert ended - began >= STEP_S * (GREENS_IN_A_ROW - 1), f"{name} waits for samples in a row"
+
+
+@dataclass
+class OnState:
+    """Does something when the run enters a state, and may be a terminal that is gone."""
+
+    state: str
+    act: Callable[[], object]
+
+    def event(self, event: Event) -> None:
+        if event.kind is EventKind.STATE and event.data["state"] == self.state:
+            self.act()
+
+    def measuring(self, measurement: Measurement) -> None:
+        pass
+
+
+def test_an_abort_during_the_last_step_before_restoration_is_no_pass(stage: Stager) -> None:
+    play = stage()
+    play.listeners = (OnState("holding", lambda: signal.raise_signal(signal.SIGHUP)),)
+    verdict = play.play()
+    assert (verdict.outcome, verdict.restoration) == (RunOutcome.ABORTED, Restoration.PROVED)
+
+
+@pytest.mark.parametrize("state", ["switching", "restoring", "closing"])
+@pytest.mark.parametrize("error", [BrokenPipeError, SystemExit])  # rich ends the process where its pipe is gone
+def test_a_listener_that_fails_does_not_end_the_run(stage: Stager, state: str, error: type[BaseException]) -> None:
+    def fail() -> None:
+        raise error
+
+    play = stage()
+    play.listeners = (OnState(state, fail),)
+    verdict = play.play()
+    assert (verdict.outcome, verdict.restoration) == (RunOutcome.PASSED, Restoration.PROVED)
+    assert play.world.closed == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), OSError("x"), KeyError("x"), StepUnknown("x")])
+@pytest.mark.parametrize("broken", ["repoint-1", "restore-1"])
+def test_no_error_of_an_act_skips_the_rest_of_restoration(stage: Stager, broken: str, error: Exception) -> None:
+    play = stage()
+
+    def fail(step: Step) -> None:
+        if step.id == broken:
+            raise error
+
+    play.world.before_act = fail
+    assert play.play().outcome is RunOutcome.FAILED
+    assert (play.world.fault, play.world.closed, play.world.stopped) == (None, 1, 1)
+    ends = {event.step for event in play.events if event.kind in (EventKind.DONE, EventKind.UNDO_DONE)}
+    begun = {event.step for event in play.events if event.kind in (EventKind.INTENT, EventKind.UNDO_INTENT)}
+    assert begun == ends
+    assert {"lift", "prove", "check-after-restoration"} <= ends
+    assert play.journal.open_run("next", play.plan, play.folder, "tester", locks_of(play.plan, play.topology)) == 1
+
+
+class Refusing:
+    """A journal that refuses some writes, by their number among those that it is asked for."""
+
+    def __init__(self, journal: SqliteJournal, refused: Callable[[EventKind, str | None], bool]) -> None:
+        self._journal, self._refused = journal, refused
+        self.open_run, self.events, self.release_locks = journal.open_run, journal.events, journal.release_locks
+
+    def append(
+        self,
+        run: str,
+        epoch: int,
+        kind: EventKind,
+        data: Mapping[str, Any],
+        step: str | None = None,
+        attempt: int | None = None,
+    ) -> Event:
+        if self._refused(kind, data.get("state")):
+            raise NeedsPerson("the journal cannot be written")
+        return self._journal.append(run, epoch, kind, data, step, attempt)
+
+
+def test_a_write_that_the_journal_refuses_once_does_not_skip_restoration(stage: Stager) -> None:
+    play, refusals = stage(), iter([True])
+    journal = Refusing(play.journal, lambda _, state: state == "restoring" and next(refusals, False))
+    verdict = play.play(journal)
+    assert (play.world.fault, play.world.closed) == (None, 1)
+    assert play.touched("restore") == sorted(FUTIAN)
+    assert (verdict.outcome, verdict.restoration) == (RunOutcome.FAILED, Restoration.NOT_PROVED)
+
+
+def test_without_a_journal_nothing_is_done_but_closing_and_the_locks_stay(stage: Stager) -> None:
+    play, gone = stage(), []
+
+    def refused(kind: EventKind, state: str | None) -> bool:
+        gone.extend([kind] if state == "verifying" else [])
+        return bool(gone)
+
+    with pytest.raises(NeedsPerson, match="journal"):
+        play.play(Refusing(play.journal, refused))
+    assert play.touched("restore") == play.touched("lift") == []
+    assert (play.world.closed, play.world.stopped) == (1, 1)
+    with pytest.raises(Refused, match="LOCKED"):
+        play.journal.open_run("next", play.plan, play.folder, "tester", locks_of(play.plan, play.topology))
+
+
+def test_a_sampler_that_dies_is_no_recovery(stage: Stager) -> None:
+    play = stage("single-carrier-failure", parameters={"carrier": "telecom"})
+    play.listeners = (OnState("verifying", play.world.go_deaf),)
+    verdict = play.play()
+    assert verdict.outcome is RunOutcome.INCONCLUSIVE
+    assert verdict.restoration is Restoration.NOT_PROVED
+    assert not any(item.state is ObjectiveState.MET for item in verdict.objectives)
+
+
+def test_checks_that_give_no_result_are_no_success(stage: Stager) -> None:
+    play = stage()
+    play.world.unchecked.add("verifying")
+    verdict = play.play()
+    assert (verdict.outcome, verdict.restoration) == (RunOutcome.INCONCLUSIVE, Restoration.PROVED)
+
+
+def test_a_baseline_without_checks_is_not_met(stage: Stager) -> None:
+    play = stage()
+    play.world.unchecked.add("baselining")
+    assert play.play().outcome is RunOutcome.NOT_STARTED
+    assert play.world.effects == []
+
+
+def test_a_gateway_that_its_host_left_alone_keeps_its_own_list_in_the_checks(stage: Stager) -> None:
+    play = stage(response=Response.ASSIST)
+    play.world.gateways["nq-trade-3"].stuck = True
+    play.world.works_by_itself.add("nq-trade-3")
+    play.play()
+    found = next(item for item in play.world.asked["verifying"].gateways if item.gateway == "nq-trade-3")
+    assert found.fronts == play.topology.gateway["nq-trade-3"].servers
 
 
 def test_an_incident_injects_nothing_and_puts_nothing_back(stage: Stager) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from orchestrator import errors
 from orchestrator.cli.schema import schemas
 from orchestrator.errors import DrillctlError
-from orchestrator.model import drill, topology
+from orchestrator.model import drill, people, topology
 from orchestrator.model.drill import Drill
 from orchestrator.rules.rulebook import RULES
 from tests.frame.documents import DOCUMENTS, ROOT, blocks, links, tables
@@ -36,7 +36,7 @@ def models(module: object) -> dict[str, type[BaseModel]]:
     }
 
 
-@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("drill.md", drill)])
+@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("inventory.md", people), ("drill.md", drill)])
 def test_the_reference_names_every_field_in_its_order_and_no_other(page: str, module: object) -> None:
     written = {name: [row[0] for row in rows] for name, rows in tables(REFERENCE / page).items()}
     for name, model in models(module).items():
@@ -44,7 +44,7 @@ def test_the_reference_names_every_field_in_its_order_and_no_other(page: str, mo
         assert written.get(name) == fields, f"{page} ## {name}"
 
 
-@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("drill.md", drill)])
+@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("inventory.md", people), ("drill.md", drill)])
 def test_the_reference_says_what_is_required(page: str, module: object) -> None:
     written = tables(REFERENCE / page)
     for name, model in models(module).items():
@@ -53,7 +53,7 @@ def test_the_reference_says_what_is_required(page: str, module: object) -> None:
         assert said == needed, f"{page} ## {name}"
 
 
-@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("drill.md", drill)])
+@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("inventory.md", people), ("drill.md", drill)])
 def test_the_reference_names_every_value_of_a_choice(page: str, module: object) -> None:
     text = (REFERENCE / page).read_text(encoding="utf-8")
     name = getattr(module, "__name__", "")

@@ -221,7 +221,12 @@ def write_site(folder: Path, spec: SiteSpec) -> Path:
             },
         }
     }
-    documents = {"topology.yml": {"catalogue": ["sscc"], **data}, "profiles.yml": PROFILES, "hosts.yml": hosts}
+    documents = {
+        "topology.yml": {"catalogue": ["sscc"], **data},
+        "profiles.yml": PROFILES,
+        "hosts.yml": hosts,
+        "people.yml": {"people": []},
+    }
     for name, document in documents.items():
         (site / name).write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return site
