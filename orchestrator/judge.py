@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.measure import Window, class_times, gateway_times, on_controller_clock
+from orchestrator.measure import (
+    Window,
+    class_times,
+    gateway_times,
+    on_controller_clock,
+    routes_on_controller_clock,
+)
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Metric, Mode, Objective
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind, Outcome
 from orchestrator.model.plan import Action, Phase, Plan, Verb
-from orchestrator.model.topology import Topology
+from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import (
     Difference,
     GatewayTimes,
@@ -24,6 +30,18 @@ from orchestrator.model.verdict import (
 from orchestrator.ports import Observations
 
 _DAY_S = 86400
+_UNSEEN_S = 10.0  # our choice: well beyond what a busy host's sampler may be late
+CHECK_ZH = {  # as the reports call them
+    "path": "线路与路由",
+    "tcp": "TCP 连接",
+    "process": "进程",
+    "configuration": "配置",
+    "session": "会话",
+    "login": "登录",
+    "data": "数据",
+    "isolation": "网络隔离",
+    "routed-port": "三层端口",
+}
 
 
 @dataclass(frozen=True)
@@ -115,12 +133,16 @@ def judge(plan: Plan, topology: Topology, events: Sequence[Event], seen: Observa
     """The verdict of a closed run, with the times of every gateway that the fault touches."""
     steps, window = step_results(events), window_of(events)
     times = tuple(measured_times(plan, topology, steps, events, seen, window)) if window else ()
-    reasons = tuple(_reasons(plan, steps, events, times))
+    unseen = _unseen(plan, topology, events, seen, window) if window else {}
+    times = tuple(
+        item.model_copy(update={"came_back": item.came_back and item.gateway not in unseen}) for item in times
+    )
+    reasons = (*_reasons(plan, steps, events, [item for item in times if item.gateway not in unseen]), *unseen.values())
     differences = tuple(_differences(events))
     outcome = _outcome(events, reasons)
     return Verdict(
         outcome=outcome,
-        restoration=_restoration(plan, events, differences, window),
+        restoration=_restoration(plan, events, differences),
         objectives=tuple(_objective(item, times, window) for item in plan.objectives),
         integrity=Integrity.UNSEALED if chain_valid else Integrity.BROKEN,
         reasons=tuple(reason for _, reason in reasons),
@@ -129,6 +151,32 @@ def judge(plan: Plan, topology: Topology, events: Sequence[Event], seen: Observa
         differences=differences,
         lists_changed=len(changed_lists(plan, steps)),
     )
+
+
+def _unseen(
+    plan: Plan, topology: Topology, events: Sequence[Event], seen: Observations, window: Window
+) -> dict[str, tuple[RunOutcome, Title]]:
+    """Gateways without a sample up to the fault's end: what was good when the sampler fell silent says nothing."""
+    if window.lifted_at is None:
+        return {}
+    offset_s = snapshots(events).get("before", {}).get("clock_offset_s", {})
+    last: dict[str, float] = {}
+    for sample in seen.samples:
+        at = sample.at - offset_s.get(sample.host, 0.0)
+        if window.holds(at):
+            last[sample.gateway] = max(at, last.get(sample.gateway, at))
+    late_s = max(_UNSEEN_S, 10 * topology.site.sample_interval_ms / 1000)
+    return {
+        change.gateway: (
+            RunOutcome.INCONCLUSIVE,
+            Title(
+                zh=f"网关 {change.number} 至故障解除前无采样，状态不明",
+                en=f"gateway {change.gateway} ({change.number}) was not seen up to the end of the fault",
+            ),
+        )
+        for change in plan.affected
+        if change.action is not Action.NO_BUSINESS and window.lifted_at - last.get(change.gateway, 0.0) > late_s
+    }
 
 
 def changed_lists(plan: Plan, steps: Sequence[StepResult]) -> set[str]:
@@ -157,11 +205,10 @@ def measured_times(
             stopped.setdefault(item.target, []).append(float(stamp[0]))
     offset_s = snapshots(events).get("before", {}).get("clock_offset_s", {})
     series = on_controller_clock(topology, seen.samples, seen.stamps, stopped, offset_s)
+    routes = routes_on_controller_clock(seen.routes, offset_s)
     changed = changed_lists(plan, steps)
     for change in plan.affected:
-        yield gateway_times(
-            plan, topology, change, series[change.gateway], seen.routes, window, change.gateway in changed
-        )
+        yield gateway_times(plan, topology, change, series[change.gateway], routes, window, change.gateway in changed)
 
 
 def _reasons(
@@ -172,6 +219,8 @@ def _reasons(
         if event.kind is EventKind.NOTE:
             yield _noted(event)
     phase = {step.id: step.phase for step in plan.steps}
+    title = {step.id: step.title.zh for step in plan.steps}
+    number = {change.gateway: change.number for change in plan.gateways}
     for item in steps:
         if phase.get(item.step) not in (Phase.INJECTING, Phase.SWITCHING) or item.undo:
             continue
@@ -179,7 +228,7 @@ def _reasons(
             yield (
                 RunOutcome.FAILED,
                 Title(
-                    zh=f"步骤 {item.step}（{item.target}）失败：{item.message}",
+                    zh=f"步骤“{title[item.step]}”（{number.get(item.target, item.target)}）失败：{item.message}",
                     en=f"step {item.step} failed on {item.target}: {item.message}",
                 ),
             )
@@ -187,19 +236,21 @@ def _reasons(
             yield (
                 RunOutcome.INCONCLUSIVE,
                 Title(
-                    zh=f"步骤 {item.step}（{item.target}）结果不明：{item.message}",
+                    zh=f"步骤“{title[item.step]}”（{number.get(item.target, item.target)}）结果不明：{item.message}",
                     en=f"step {item.step} on {item.target} cannot be told: {item.message}",
                 ),
             )
     yield from _gateway_reasons(plan, times)
+    yield from _unverified(plan, events)
     for record in check_records(events):
         if record.phase != Phase.VERIFYING.value:
             continue
+        checked = f"“{CHECK_ZH.get(record.check, record.check)}”（{number.get(record.target, record.target)}）"
         if record.result is CheckResult.ABNORMAL:
             yield (
                 RunOutcome.FAILED,
                 Title(
-                    zh=f"切换后检查 {record.check}（{record.target}）异常：应为 {record.expected}，实为 {record.found}",
+                    zh=f"切换后检查{checked}异常：预期 {record.expected}，实际 {record.found}",
                     en=f"check {record.check} of {record.target} after the switch: expected {record.expected}, "
                     f"found {record.found}",
                 ),
@@ -208,10 +259,18 @@ def _reasons(
             yield (
                 RunOutcome.INCONCLUSIVE,
                 Title(
-                    zh=f"切换后检查 {record.check}（{record.target}）未能执行：{record.found}",
+                    zh=f"切换后检查{checked}无法查看：{record.found}",
                     en=f"check {record.check} of {record.target} after the switch could not look: {record.found}",
                 ),
             )
+
+
+def _unverified(plan: Plan, events: Sequence[Event]) -> Iterator[tuple[RunOutcome, Title]]:
+    """Checks after the switch that the plan has and nobody made. A run that ended early says why by a note."""
+    planned = any(step.checks for step in plan.steps if step.phase is Phase.VERIFYING)
+    made = any(record.phase == Phase.VERIFYING.value for record in check_records(events))
+    if planned and not made and all(event.kind is not EventKind.NOTE for event in events):
+        yield RunOutcome.INCONCLUSIVE, Title(zh="切换后检查未执行", en="the checks after the switch were not made")
 
 
 def _noted(event: Event) -> tuple[RunOutcome, Title]:
@@ -230,18 +289,20 @@ def _gateway_reasons(plan: Plan, times: Sequence[GatewayTimes]) -> Iterator[tupl
         if change.action is Action.NO_BUSINESS or change.after is None:
             continue
         if not item.came_back:
+            receives = item.gateway_class is GatewayClass.MARKET_DATA_MULTICAST
+            zh, en = ("未恢复接收行情", "did not receive again") if receives else ("未恢复登录", "did not log in again")
             yield (
                 RunOutcome.FAILED,
                 Title(
-                    zh=f"网关 {item.gateway}（{item.number}）故障期间未恢复登录",
-                    en=f"gateway {item.gateway} ({item.number}) did not log in again during the fault",
+                    zh=f"网关 {item.number} 故障期间{zh}",
+                    en=f"gateway {item.gateway} ({item.number}) {en} during the fault",
                 ),
             )
         elif item.line_during != change.after.line and item.line_during is not None:
             yield (
                 RunOutcome.FAILED,
                 Title(
-                    zh=f"网关 {item.gateway} 经线路 {item.line_during}，应经 {change.after.line}",
+                    zh=f"网关 {item.number} 实际经线路 {item.line_during}，预期经线路 {change.after.line}",
                     en=f"gateway {item.gateway} goes over {item.line_during}, expected {change.after.line}",
                 ),
             )
@@ -282,12 +343,12 @@ def _differences(events: Sequence[Event]) -> Iterator[Difference]:
             yield Difference(target=name, field="residue", before="-", after=line)
 
 
-def _restoration(
-    plan: Plan, events: Sequence[Event], differences: Sequence[Difference], window: Window | None
-) -> Restoration:
-    if window is None or plan.mode is Mode.INCIDENT:
-        return Restoration.NOT_APPLICABLE
+def _restoration(plan: Plan, events: Sequence[Event], differences: Sequence[Difference]) -> Restoration:
+    """Whether the state before is proved to be back. Not applicable where nothing was touched, and in an incident."""
     steps = {step.id: step for step in plan.steps}
+    begun = {steps[item.step].phase for item in step_results(events) if item.step in steps}
+    if begun.isdisjoint((Phase.INJECTING, Phase.SWITCHING)) or plan.mode is Mode.INCIDENT:
+        return Restoration.NOT_APPLICABLE
     undone = all(
         item.outcome in (Outcome.UNDONE, Outcome.SUCCEEDED, Outcome.SKIPPED)
         for item in step_results(events)
@@ -306,7 +367,7 @@ def _objective(objective: Objective, times: Sequence[GatewayTimes], window: Wind
         if item.action is not Action.NO_BUSINESS and (not objective.classes or item.gateway_class in objective.classes)
     ]
     measured = _measured(objective.metric, chosen, window)
-    missing = window is None or any(not item.came_back for item in chosen)
+    missing = window is None or any(not item.came_back or _out_at_the_end(item) for item in chosen)
     if missing:
         state = ObjectiveState.MISSED if window else ObjectiveState.NOT_MEASURED
     elif measured is None:
@@ -324,8 +385,15 @@ def _objective(objective: Objective, times: Sequence[GatewayTimes], window: Wind
     )
 
 
+def _out_at_the_end(item: GatewayTimes) -> bool:
+    """Its connection broke and no log-in was seen to last: whatever it took, it is not 0 s."""
+    return item.broken_at is not None and item.login_at is None
+
+
 def _measured(metric: Metric, times: Sequence[GatewayTimes], window: Window | None) -> float | None:
-    """The figure that an objective limits. A connection that never broke was out for 0 s; no gateway, no figure."""
+    """The figure that an objective limits. A connection that never broke was out for 0 s; no gateway, no figure;
+    one gap that was not measured, no largest gap.
+    """
     if not times or window is None:
         return None
     last = max((item.login_at or window.fault_at for item in times), default=window.fault_at)
@@ -337,4 +405,5 @@ def _measured(metric: Metric, times: Sequence[GatewayTimes], window: Window | No
         case Metric.DR_DEADLINE:
             return (last - window.fault_at) / _DAY_S
         case Metric.DATA_GAP:
-            return max((item.gap_s for item in times if item.gap_s is not None), default=None)
+            gaps = [item.gap_s for item in times if item.gap_s is not None]
+            return max(gaps) if len(gaps) == len(times) else None

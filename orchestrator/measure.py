@@ -7,7 +7,7 @@ offsets recorded before.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from statistics import fmean
 
 from orchestrator.model.event import LogStamp, RouteSample, Sample
@@ -54,7 +54,8 @@ def allowed_fronts(plan: Plan, topology: Topology, change: GatewayChange) -> tup
         return ()
     if change.action in (Action.NONE, Action.REROUTED):
         return (change.after.front,)
-    reachable = change.list_after[change.list_after.index(change.after.front) :]
+    chosen = change.after.front
+    reachable = dropwhile(lambda name: name != chosen, change.list_after)
     return tuple(name for name in reachable if topology.front[name].centre not in plan.fault.centres)
 
 
@@ -205,9 +206,10 @@ def _line(
     if front is None or sample is None or topology.gateway[change.gateway].receives_only:
         return None
     router = topology.host[change.host].router
-    own = [item for item in routes if item.router == router]
-    nearest = min(own, key=lambda item: abs(item.at - sample.at), default=None)
-    return nearest.lines.get(topology.front[front].centre) if nearest else None
+    # never a later table: right after the fault is lifted it may be another one already
+    known = [item for item in routes if item.router == router and item.at <= sample.at]
+    newest = max(known, key=lambda item: item.at, default=None)
+    return newest.lines.get(topology.front[front].centre) if newest else None
 
 
 def _last[T](items: Sequence[T]) -> T | None:

@@ -120,7 +120,9 @@ class World(Protocol):
         """Make the fault, with a dead-man on its target that lifts it if the run falls silent."""
         ...
 
-    def lift(self, fault: Fault) -> None: ...
+    def lift(self, fault: Fault) -> None:
+        """StepUnknown: lifted, but it may have lifted itself before."""
+        ...
 
     def close(self) -> None:
         """Close every connection that belongs to the run."""

@@ -66,9 +66,14 @@ def new_run(places: Places, plan: Plan, timezone: str) -> Path:
     return places.reports / f"{start}-{plan.drill}-{secrets.token_hex(2)}"
 
 
-def assignment(journal: SqliteJournal, site: LoadedSite, plan: Plan, folder: Path, owner: str) -> Assignment:
-    """Open the run in the journal, with its locks; from here on it is on record."""
-    epoch = journal.open_run(folder.name, plan, folder, owner, locks_of(plan, site.topology))
+def assignment(
+    journal: SqliteJournal, site: LoadedSite, plan: Plan, folder: Path, owner: str, where: str
+) -> Assignment:
+    """Open the run in the journal, with its locks; from here on it is on record. `where` is what holds the things
+    that are locked, e.g. one twin: the same number in another twin is another thing.
+    """
+    locks = [f"{where}: {item}" for item in locks_of(plan, site.topology)]
+    epoch = journal.open_run(folder.name, plan, folder, owner, locks)
     folder.mkdir(parents=True)
     return Assignment(folder.name, epoch, plan, site.topology, folder)
 

@@ -69,7 +69,7 @@ class Ansible:
         if not requests:
             raise Refused("EMPTY_TARGET", f"{playbook}: expected at least one host, found none")
         folder = self._prepare(playbook, requests, check)
-        heard = _Hearing(on_progress)
+        heard = Hearing(on_progress)
         with tempfile.TemporaryDirectory(prefix="drillctl-") as scratch:  # Ansible that is killed leaves its own behind
             status = self._supervise(folder, self._environment(folder, Path(scratch), len(requests)), deadline_s, heard)
         return {host: heard.results.get(host) or _silent(host, status, folder) for host in requests}
@@ -90,7 +90,7 @@ class Ansible:
         (folder / "play.json").write_text(json.dumps(play), encoding="utf-8")
         return folder
 
-    def _supervise(self, folder: Path, environment: dict[str, str], deadline_s: float, heard: "_Hearing") -> str:
+    def _supervise(self, folder: Path, environment: dict[str, str], deadline_s: float, heard: "Hearing") -> str:
         """Run the child to its end; past the deadline and a grace, end it with everything below it."""
         command = [sys.executable, "-m", "orchestrator.adapters.ansible_child", str(folder), str(deadline_s)]
         with (folder / "child.log").open("wb") as log:
@@ -139,7 +139,7 @@ class Ansible:
         }
 
 
-class _Hearing:
+class Hearing:
     """Turns the child's lines into results, the last word of each host counting."""
 
     def __init__(self, on_progress: Callable[[HostResult], None] | None) -> None:
@@ -150,7 +150,10 @@ class _Hearing:
         """Read until the child is done; its last line is the runner's status."""
         status = "no answer"
         for text in lines:
-            line = json.loads(text)
+            try:
+                line = json.loads(text)
+            except ValueError:  # cut off where the child was ended: nothing is known by it
+                continue
             status = line.get("status", status)
             if "event" in line:
                 self._hear(line)

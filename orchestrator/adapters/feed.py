@@ -76,7 +76,7 @@ class Feed:
             return self._session(link)
         except TimeoutError as error:
             return str(error) or f"nothing heard for {self._silence_s:g} s"
-        except LOST as error:
+        except (*LOST, ValueError, LookupError) as error:  # also what a host says that makes no sense
             return f"{type(error).__name__}: {error}"
         finally:
             self._channel = None

@@ -33,7 +33,9 @@ class Recording:
 
 
 def read_observations(path: Path) -> Observations:
-    """Read a samples file back. The last line may be cut off where the run was; it is left out."""
+    """Read a samples file back; none: a run that ended before it measured. The last line may be cut off where
+    the run was; it is left out.
+    """
     samples, routes, stamps = [], [], []
     for heard in _lines(path):
         if "sample" in heard:
@@ -46,6 +48,8 @@ def read_observations(path: Path) -> Observations:
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    if not path.exists():
+        return
     with path.open(encoding="utf-8") as file:
         for line in file:
             if line.endswith("\n"):

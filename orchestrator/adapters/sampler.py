@@ -121,4 +121,9 @@ class Sampler:
         self._offset_s[host] = max(self._offset_s.get(host, float("-inf")), at - time.time())
 
     def _note_connection(self, host: str, state: str, reason: str) -> None:
+        """What a lost host last said is no longer the newest: nothing is known of it until it is heard again."""
+        if state == "lost":
+            with self._news:
+                self._latest_routes.pop(host, None)
+                self._latest = {name: sample for name, sample in self._latest.items() if sample.host != host}
         self._recording.add(connection={"host": host, "at": time.time(), "state": state, "reason": reason})

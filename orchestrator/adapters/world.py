@@ -4,9 +4,11 @@ It knows no drill: it turns a step's targets into requests, one call per step, a
 place where anything of a site is changed from.
 """
 
+import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,12 +21,13 @@ from orchestrator.adapters.gateway_spec import gateway_spec
 from orchestrator.adapters.sampler import Sampler
 from orchestrator.adapters.ssh import SshSettings, close_masters, ssh_targets
 from orchestrator.engine import Assignment
+from orchestrator.errors import DrillctlError, StepFailed, StepUnknown
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import Check, Mode
 from orchestrator.model.event import CheckRecord, Outcome
 from orchestrator.model.plan import Fault, Plan, Step, Target, Verb
 from orchestrator.model.topology import Topology
-from orchestrator.ports import Expectations, Snapshot, TargetResult
+from orchestrator.ports import Clock, Expectations, Snapshot, TargetResult
 
 LEASE_S = 30.0  # our choice: a fault whose run is silent for so long lifts itself
 _CALL_S = 20.0  # our choice: what a playbook may take beyond what its hosts may take
@@ -71,7 +74,8 @@ class SiteWorld:
         self._sampler: Sampler | None = None
         self._armed: Requests = {}
         self._written: dict[str, str] = {}  # gateway → digest of the file as this run left it
-        self._renewing: threading.Event | None = None
+        self._renewing: Renewal | None = None
+        self._sequence = 0
 
     # -- changing -------------------------------------------------------------------------------------
 
@@ -92,12 +96,14 @@ class SiteWorld:
         return list(self._play("arm.yml", requests, names, deadline_s))
 
     def disarm(self) -> list[TargetResult]:
-        """Take everything of ours off the hosts again."""
-        armed, self._armed = self._armed, {}
-        if not armed:
+        """Take everything of ours off the hosts again. What does not succeed can be asked for once more."""
+        if not self._armed:
             return []
-        requests = {host: [{**item, "op": "cleanup"} for item in items[:1]] for host, items in armed.items()}
-        return list(self._play("close.yml", requests, {host: [host] for host in armed}, _CLEANUP_S))
+        requests = {host: [{**item, "op": "cleanup"} for item in items[:1]] for host, items in self._armed.items()}
+        results = list(self._play("close.yml", requests, {host: [host] for host in requests}, _CLEANUP_S))
+        left = {item.target for item in results if item.outcome is not Outcome.SUCCEEDED}
+        self._armed = {host: items for host, items in self._armed.items() if host in left}
+        return results
 
     def act(self, step: Step, attempt: int, before: Snapshot) -> list[TargetResult]:
         """One playbook call for all targets of the step."""
@@ -150,12 +156,13 @@ class SiteWorld:
     def _permit(self, op: str, deadline_s: float, host: str | None = None) -> dict[str, Any]:
         """What every request carries: run, token, and its deadline by the host's own clock."""
         now = self._clock.now()
+        self._sequence = max(self._sequence + 1, int(now * 1000))  # a clock set back makes no request an old one
         offset_s = self._sampler.clock_offset_s().get(host or "", 0.0) if self._sampler else 0.0
         return {
             "op": op,
             "run": self._job.run,
             "token": self._job.epoch,
-            "sequence": int(now * 1000),
+            "sequence": self._sequence,
             "deadline_s": deadline_s,
             "deadline_at": now + offset_s + deadline_s,
         }
@@ -193,8 +200,15 @@ class SiteWorld:
             routers={name: dict(sample.lines) for name, sample in routes.items()},
             residue=self._residue(good),
             clock_offset_s=self._sampler.clock_offset_s() if self._sampler else {},
-            unreachable={item.target: item.message for item in results if item.outcome is not Outcome.SUCCEEDED},
+            unreachable={
+                **dict.fromkeys(self._routed() - routes.keys(), "no sample of its routes"),
+                **{item.target: item.message for item in results if item.outcome is not Outcome.SUCCEEDED},
+            },
         )
+
+    def _routed(self) -> set[str]:
+        """The routers whose routes the sampler reads."""
+        return {router.id for router in self._topology.routers if router.driver == "linux"}
 
     def _residue(self, good: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
         found: dict[str, set[str]] = defaultdict(set)
@@ -231,25 +245,60 @@ class SiteWorld:
     def inject(self, fault: Fault) -> None:
         """Make the fault and keep renewing it: it lifts itself when this process is gone."""
         self._faults.inject(fault, LEASE_S)
-        self._renewing = threading.Event()
-        threading.Thread(target=_renew, args=(self._faults.renew, self._renewing), daemon=True).start()
+        self._renewing = Renewal(self._faults.renew, LEASE_S, self._clock)
 
     def lift(self, fault: Fault) -> None:
         if self._renewing:
-            self._renewing.set()
+            self._renewing.stop()
         self._faults.lift(fault)
+        if self._renewing and self._renewing.longest_s >= LEASE_S:
+            raise StepUnknown(
+                f"expected the fault renewed within {LEASE_S:g} s, found {self._renewing.longest_s:.0f} s: "
+                "it may have lifted itself before"
+            )
 
     def close(self) -> None:
-        """Leave nothing on the hosts and no connection open."""
+        """Leave nothing on the hosts and no connection open. A fault that was not lifted is left to its dead-man."""
+        if self._renewing:
+            self._renewing.stop()
         try:
-            self.disarm()
+            left = [item for item in self.disarm() if item.outcome is not Outcome.SUCCEEDED]
         finally:
             close_masters(self._ssh, ssh_targets(self._site).values())
+            shutil.rmtree(self._ssh.control_dir, ignore_errors=True)
+        if left:
+            raise StepFailed(
+                "expected nothing of ours left on the hosts, found "
+                + "; ".join(f"{item.target}: {item.message}" for item in left)
+            )
 
 
-def _renew(renew: Callable[[], None], stopped: threading.Event) -> None:
-    while not stopped.wait(LEASE_S / 3):
-        renew()
+class Renewal:
+    """Renews a fault's lease until it is stopped. `longest_s` is the longest time that it went without."""
+
+    def __init__(self, renew: Callable[[], None], lease_s: float, clock: Clock) -> None:
+        self._renew, self._every_s, self._clock = renew, lease_s / 3, clock
+        self._stopped = threading.Event()
+        self._renewed_at = clock.monotonic()
+        self.longest_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Idempotent."""
+        if not self._stopped.is_set():
+            self._stopped.set()
+            self._note()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._every_s):
+            with suppress(DrillctlError):  # tried again; how long it took is told by `longest_s`
+                self._renew()
+                self._note()
+                self._renewed_at = self._clock.monotonic()
+
+    def _note(self) -> None:
+        self.longest_s = max(self.longest_s, self._clock.monotonic() - self._renewed_at)
 
 
 def next_hop(topology: Topology, router: str, line: str) -> str:

@@ -1,13 +1,15 @@
 """The command line: one module per verb, thin. Errors become exit codes in `main`, nowhere else."""
 
 import os
+import signal
 import sys
 import traceback
+from types import FrameType
 
 import typer
 from rich.console import Console
 
-from orchestrator.errors import DrillctlError
+from orchestrator.errors import Aborted, DrillctlError
 
 __all__ = ["main"]
 
@@ -18,18 +20,21 @@ def main() -> None:
     """Entry point of `drillctl`."""
     from orchestrator.cli.app import app  # noqa: PLC0415 - a wrong file among the imports is an error like any other
 
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupted)
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Abort:
         sys.exit(4)
     except typer.TyperException as error:
-        _say(error.format_message())
+        _say(_usage(error))
         sys.exit(2)
     except DrillctlError as error:
         _say(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _say("interrupted before anything was touched")
+        _say("interrupted")
         sys.exit(4)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -39,6 +44,18 @@ def main() -> None:
         if os.environ.get("DRILLCTL_DEBUG"):
             traceback.print_exc()
         sys.exit(OWN_BUG)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """One line of what the command line got wrong, and where its help is."""
+    context = getattr(error, "ctx", None)
+    said = error.format_message().replace("Value error, ", "").rstrip(".")
+    return f"{said}; `{context.command_path} --help` shows what is expected" if context else said
+
+
+def _interrupted(number: int, _frame: FrameType | None) -> None:
+    """Outside of a run, which has its own way: whatever was begun, a twin too, is ended on the way out."""
+    raise Aborted(f"interrupted ({signal.Signals(number).name})")
 
 
 def _say(text: str) -> None:

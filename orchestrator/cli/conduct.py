@@ -2,7 +2,8 @@
 
 import getpass
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -36,18 +37,31 @@ def conduct(places: Places, site: LoadedSite, plan: Plan, twin: Twin, as_json: b
     console = Console(stderr=as_json, soft_wrap=True, highlight=False)
     folder = new_run(places, plan, site.topology.site.timezone)
     console.print(f"run {folder.name}")
-    if plan.out_of_service:
-        twin.inject(Fault(manner=FaultManner.DARK, lines=plan.out_of_service), _DOWN_LEASE_S)
     journal = places.journal(site.topology.site.name)
     try:
-        job = assignment(journal, site, plan, folder, getpass.getuser())
-        with progress(console, job.run, plan, site.topology) as listener:
+        # A twin is no real number, certificate or line: its locks end with it, also where the run was killed.
+        job = assignment(journal, site, plan, folder, getpass.getuser(), f"twin {twin.name} {twin.pid}")
+        with out_of_service(plan, twin), progress(console, job.run, plan, site.topology) as listener:
             Engine(job, world_on_twin(places, site, job, twin), journal, clock(), [listener]).run()
         record = _record(places, job, journal, twin)
     finally:
         journal.close()
     _say(console, record, write(record, folder), folder, as_json)
     return record.verdict.exit_code
+
+
+@contextmanager
+def out_of_service(plan: Plan, twin: Twin) -> Iterator[None]:
+    """Lines that were down before are down in the twin as long as the run lasts: it may be somebody else's twin."""
+    if not plan.out_of_service:
+        yield
+        return
+    down = Fault(manner=FaultManner.DARK, lines=plan.out_of_service)
+    twin.inject(down, _DOWN_LEASE_S)
+    try:
+        yield
+    finally:
+        twin.lift(down)
 
 
 def _same_site(site: LoadedSite, twin: Twin) -> None:

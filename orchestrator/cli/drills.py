@@ -18,8 +18,9 @@ def drills(as_json: Json = False) -> None:
         typer.echo(json.dumps([drill.canonical() for drill in found], ensure_ascii=False, indent=2))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("DRILL", "TITLE", "PARAMETERS (default)", "CLAUSES"):
-        table.add_column(column)
+    table.add_column("DRILL", no_wrap=True)
+    for column in ("TITLE", "PARAMETERS (default)", "CLAUSES"):
+        table.add_column(column, overflow="fold")
     for drill in found:
         parameters = ", ".join(f"{name}={item.default}" for name, item in drill.parameters.items()) or "-"
         table.add_row(drill.drill, f"{drill.title.en}\n{drill.title.zh}", parameters, " ".join(drill.clauses))

@@ -157,8 +157,8 @@ class LiveView:
         if len(rows) > MOST_ROWS:
             rows = sorted(rows, key=lambda row: self._is_good(*row))[:MOST_ROWS]
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("GATEWAY", "NUMBER", "CLASS", "STATE", "FRONT", "PLANNED"):
-            table.add_column(column, no_wrap=True)
+        for column in ("GATEWAY", "NUMBER", "CLASS", "STATE", "FRONT", "PLANNED"):  # a narrow terminal cuts the others
+            table.add_column(column, no_wrap=column in ("GATEWAY", "NUMBER", "STATE"))
         for change, sample in rows:
             planned = "-" if change.after is None else change.after.front
             table.add_row(

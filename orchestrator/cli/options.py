@@ -40,7 +40,7 @@ def settings_of(texts: list[str] | None) -> dict[str, str]:
     for text in texts or ():
         name, separator, value = text.partition("=")
         if not separator or not name or not value:
-            raise DefinitionError(f"--set {text}: expected NAME=VALUE, found no value")
+            raise DefinitionError(f"--set {text}: expected NAME=VALUE, found {text!r}")
         if name in found:
             raise DefinitionError(f"--set {text}: expected each parameter once, found {name} again")
         found[name] = value

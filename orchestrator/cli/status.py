@@ -48,11 +48,12 @@ def _all_runs(runs: list[dict[str, str]], as_json: bool) -> None:
         console.print("no runs yet; `drillctl rehearse single-centre-failure` makes one")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("RUN", "DRILL", "MODE", "STATE", "FOLDER"):
+    for column in ("RUN", "MODE", "STATE"):
         table.add_column(column, no_wrap=True)
     for item in runs:
-        table.add_row(item["run"], item["drill"], item["mode"], item["status"], item["folder"])
+        table.add_row(item["run"], item["mode"], item["status"])
     console.print(table)
+    console.print("[dim]each run's folder is reports/RUN[/]")
 
 
 def _brief(data: dict[str, object]) -> str:

@@ -117,11 +117,8 @@ class Engine:
         """Every restoring step is tried, whatever became of the one before."""
         for step in self._plan.steps:
             if step.phase in _RESTORATION and (not step.undoes or step.undoes in self._begun):
-                self._try(step.id, partial(self._enter_and_do, step))
-
-    def _enter_and_do(self, step: Step) -> None:
-        self._enter(step.phase)
-        self._do(step)
+                self._try(step.id, partial(self._enter, step.phase))
+                self._try(step.id, partial(self._do, step))
 
     def _try(self, what: str, act: Callable[[], None]) -> None:
         """What goes wrong is noted and keeps nothing after it from being tried. A journal that refuses even
@@ -428,7 +425,7 @@ class Engine:
 def locks_of(plan: Plan, topology: Topology) -> list[str]:
     """Everything that must not be in two runs at once: numbers, certificates, hosts, lines."""
     numbers = [f"number:{change.number}" for change in plan.affected]
-    hosts = [f"host:{change.host}" for change in plan.affected]
+    hosts = [f"host:{host}" for host in (*(item.host for item in plan.affected), *(item.router for item in plan.paths))]
     used = [topology.gateway[change.gateway].certificate for change in plan.affected]
     lines = [f"line:{line}" for line in plan.fault.lines]
     return sorted({*numbers, *hosts, *lines, *(f"certificate:{item}" for item in used if item)})

@@ -72,7 +72,7 @@ def read(path: Path) -> Document:
     except FileNotFoundError as error:
         raise DefinitionError(f"{path}: expected a file, found none") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+        raise DefinitionError(f"{path}: expected UTF-8 text, found what cannot be read as such: {error}") from error
     reader = _Reader(text)
     try:
         node = reader.get_single_node()
@@ -87,7 +87,7 @@ def read(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise DefinitionError(f"{path}:{line}: expected valid YAML, found: {error.problem}") from error
+        raise DefinitionError(f"{path}:{line}: expected valid YAML, found {_said(error)}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise DefinitionError(f"{path}: expected valid YAML, found: {error}") from error
     finally:
@@ -121,7 +121,39 @@ def parse[M: BaseModel](model: type[M], document: Document) -> M:
         raise DefinitionError([problem for item in error.errors() for problem in _problems(item, document)]) from error
 
 
-_EXPECTED = {"extra_forbidden": "expected no such field", "missing": "expected this field, found nothing"}
+_EXPECTED = {
+    "extra_forbidden": "expected no such field; correct its name or remove it",
+    "missing": "expected this field, found nothing",
+}
+_YAML_SAYS = {  # how PyYAML's problems begin → what the writer of the file did
+    "mapping values are not allowed here": "a field indented deeper than the one above it, or a second colon",
+    "expected <block end>": "a line indented otherwise than its neighbours",
+    "found character '\\t'": "a tab; indent with blanks",
+    "expected ',' or": "a bracket that is never closed",
+    "could not find expected ':'": "a line that is no field (name: value)",
+}
+_WORDS = (  # pydantic's words → those of a file's writer
+    ("Value error, ", ""),
+    ("Input should be ", "expected "),
+    ("Input is not ", "expected "),
+    (", unable to parse string as a number", ""),
+    (", unable to parse string as an integer", ""),
+    ("a valid tuple", "a list"),
+)
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong, in words for somebody who edits the file; PyYAML's own where we have none."""
+    problem = str(error.problem)
+    plain = next((words for begin, words in _YAML_SAYS.items() if problem.startswith(begin)), None)
+    return f"{plain} ({problem})" if plain else problem
+
+
+def _plain(message: str) -> str:
+    """A message of pydantic as "expected …"."""
+    for theirs, ours in _WORDS:
+        message = message.replace(theirs, ours)
+    return "expected a mapping of fields" if message.startswith("expected a valid dictionary") else message
 
 
 def _problems(item: Mapping[str, Any], document: Document) -> list[Problem]:
@@ -129,7 +161,7 @@ def _problems(item: Mapping[str, Any], document: Document) -> list[Problem]:
     if isinstance(cause, InventoryProblems):
         return [document.located(problem) for problem in cause.problems]
     path = tuple(item["loc"])
-    message = _EXPECTED.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+    message = _EXPECTED.get(item["type"]) or _plain(item["msg"])
     found = item.get("input")
     if item["type"] not in _EXPECTED and isinstance(found, str | int | float | bool) and "found" not in message:
         message = f"{message}, found {found!r}"

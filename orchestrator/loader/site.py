@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import DefinitionError, Problem
-from orchestrator.loader.document import parse, read
+from orchestrator.loader.document import Document, FieldPath, parse, read
 from orchestrator.model.topology import Host, Router, Topology
 
 FILES = ("topology.yml", "profiles.yml", "hosts.yml", "people.yml")
@@ -33,7 +33,11 @@ def load_site(folder: Path) -> LoadedSite:
     for part in ("profiles", "people"):
         document.place(part, read(folder / f"{part}.yml"))
     files = [folder / name for name in FILES]
-    for index, name in enumerate(document.data.pop("catalogue", None) or []):
+    catalogues = document.data.pop("catalogue", None) or []
+    if not isinstance(catalogues, list):
+        problem = Problem(("catalogue",), f"expected a list, as [sscc], found {catalogues!r}")
+        raise DefinitionError([document.located(problem)])
+    for index, name in enumerate(catalogues):
         catalogue = folder.parent / "catalogue" / f"{name}.yml"
         if not catalogue.is_file():
             raise DefinitionError(
@@ -53,8 +57,25 @@ def inventory_hosts(path: Path) -> dict[str, tuple[tuple[str | int, ...], dict[s
     """Every host of an Ansible inventory in YAML: name → (field path, its own variables with its groups')."""
     document = read(path)
     found: dict[str, tuple[tuple[str | int, ...], dict[str, Any]]] = {}
+    _check_groups(document.data, (), document)
     _collect(document.data, (), {}, found)
     return found
+
+
+def _check_groups(groups: dict[str, Any], path: FieldPath, document: Document) -> None:
+    """Groups, their hosts, variables and children are mappings or nothing; DefinitionError names the line."""
+    for name, group in groups.items():
+        _need_mapping(group, (*path, name), document)
+        for part in ("vars", "hosts", "children"):
+            _need_mapping((group or {}).get(part), (*path, name, part), document)
+        for host, own in ((group or {}).get("hosts") or {}).items():
+            _need_mapping(own, (*path, name, "hosts", host), document)
+        _check_groups((group or {}).get("children") or {}, (*path, name, "children"), document)
+
+
+def _need_mapping(value: object, path: FieldPath, document: Document) -> None:
+    if value is not None and not isinstance(value, dict):
+        raise DefinitionError([document.located(Problem(path, f"expected a mapping of fields, found {value!r}"))])
 
 
 def _collect(

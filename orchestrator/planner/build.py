@@ -151,6 +151,6 @@ def _notes(topology: Topology, fault: Fault, drill: Drill) -> Iterator[Title]:
         if drill.move_to and drill.move_to in line.carries and line.survives_loss_of is None:
             into_title, target = topology.centre[line.into].title, topology.centre[drill.move_to].title
             yield Title(
-                zh=f"{into_title.zh}不可用时{line.title.zh}能否到达{target.zh}：无法判定，本方案不依赖该线路",
+                zh=f"{into_title.zh}不可用时{line.title.zh}能否到达{target.zh}：无法判定，本预案不依赖该线路",
                 en=f"whether {line.id} still reaches {drill.move_to} without {line.into}: not judged, not relied on",
             )

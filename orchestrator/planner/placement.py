@@ -61,7 +61,7 @@ def _movable(
                     line_before=before,
                     line_after=line,
                     reason=Title(
-                        zh=f"线路 {topology.line[before].title.zh}不可用，静态路由改走{topology.line[line].title.zh}",
+                        zh=f"{topology.line[before].title.zh}不可用，静态路由改走{topology.line[line].title.zh}",
                         en=f"line {before} is dead; the static route moves to {line}",
                     ),
                 )
@@ -158,12 +158,17 @@ def _no_path(topology: Topology, gateway: Gateway, wanted: list[Front], question
         kind = f"{gateway.gateway_class} ({gateway.protocol}) front at {question.move_to}"
         return f"gateway {gateway.id} ({gateway.number}): no {kind} in its list or the catalogue"
     ways = {
-        front.centre: ", ".join(topology.router[router].paths.get(front.centre, ())) or "no line"
+        front.centre: f"no live route over {lines}"
+        if (lines := ", ".join(topology.router[router].paths.get(front.centre, ())))
+        else "no line leads there"
         for front in wanted
         if front.centre not in question.fault.centres
     }
-    detail = "; ".join(f"{centre} from {router} over {lines}: dead" for centre, lines in ways.items())
-    return f"gateway {gateway.id} ({gateway.number}) has no path left ({detail or 'every centre in its list is lost'})"
+    detail = "; ".join(f"{centre} from {router}: {found}" for centre, found in ways.items())
+    stays = topology.router[router].routing is Routing.STATIC and question.response is Response.OBSERVE
+    hint = f"; observe leaves the static routes of {router} as they are, --response repoint moves them" if stays else ""
+    why = detail or "every centre in its list is lost"
+    return f"gateway {gateway.id} ({gateway.number}) has no path left ({why}){hint}"
 
 
 def _certificate_refusal(topology: Topology, gateway: Gateway, today: date) -> tuple[str, str] | None:
@@ -246,5 +251,5 @@ def _own_list(topology: Topology, before: Placement, after: Placement) -> Title:
 def _repoint(topology: Topology, before: Placement, after: Placement) -> Title:
     old, new = topology.centre[before.centre].title, topology.centre[after.centre].title
     return Title(
-        zh=f"{old.zh}不可达，列表改指{new.zh}", en=f"{old.en} cannot be reached; the list is repointed to {new.en}"
+        zh=f"{old.zh}不可达，列表改指向{new.zh}", en=f"{old.en} cannot be reached; the list is repointed to {new.en}"
     )

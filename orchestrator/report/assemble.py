@@ -196,17 +196,19 @@ def _exercised(
 def _of_checks(records: Sequence[CheckRecord]) -> _Result:
     if any(record.result is CheckResult.ABNORMAL for record in records):
         return "failed"
-    return "unknown" if any(record.could_not_look for record in records) else "passed"
+    return "passed" if all(record.result is CheckResult.NORMAL for record in records) else "unknown"
 
 
 def _of_interlocks(proofs: Sequence[InterlockProof]) -> _Result:
     """Every start came after a proved end of the login before; a move that never started again proves nothing."""
-    for proof in proofs:
-        if proof.start_at is not None and (
-            proof.process_gone_at is None or proof.sockets_gone_at is None or proof.released_by is None
-        ):
-            return "failed"
+    if any(proof.start_at is not None and not _proved_out(proof, proof.start_at) for proof in proofs):
+        return "failed"
     return "passed" if all(proof.start_at is not None for proof in proofs) else "unknown"
+
+
+def _proved_out(proof: InterlockProof, start_at: float) -> bool:
+    gone = (proof.process_gone_at, proof.sockets_gone_at)
+    return proof.released_by is not None and all(at is not None and at <= start_at for at in gone)
 
 
 def _of_outcome(outcome: RunOutcome) -> _Result:

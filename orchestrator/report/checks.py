@@ -119,7 +119,7 @@ def _targets(context: Context, records: Iterable[CheckRecord]) -> list[str]:
 def _cell(context: Context, records: Iterable[CheckRecord]) -> Cell:
     looks = sorted(records, key=lambda record: _WORST_FIRST.index(record.result))
     if not looks:
-        return Cell(context.texts("check_result.not_tested"), "muted")
+        return Cell(context.texts("checks.not_asked"), "muted")
     blind = any(record.could_not_look for record in looks)
     return Cell(context.texts(f"check_result.{looks[0].result}"), CHECK[looks[0].result], blind)
 

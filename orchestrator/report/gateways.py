@@ -139,9 +139,14 @@ def _result(context: Context, item: GatewayTimes) -> tuple[str, Tone]:
     texts = context.texts
     if item.action is Action.NO_BUSINESS:
         return texts("check_result.no_such_business"), "muted"
+    receives = item.gateway_class is GatewayClass.MARKET_DATA_MULTICAST
     if not item.came_back:
-        return texts("gateway_result.not_back"), "bad"
-    return texts("gateway_result.untouched" if item.action is Action.NONE else "gateway_result.back"), "good"
+        return texts("gateway_result.not_receiving" if receives else "gateway_result.not_back"), "bad"
+    if item.action is Action.NONE:
+        return texts("gateway_result.untouched"), "good"
+    if item.broken_at is None and held(item):
+        return texts("gateway_result.kept_receiving" if receives else "gateway_result.held"), "good"
+    return texts("gateway_result.receiving" if receives else "gateway_result.back"), "good"
 
 
 def place_rows(context: Context) -> tuple[PlaceRow, ...]:
@@ -157,7 +162,7 @@ def _place(context: Context, item: GatewayTimes) -> PlaceRow:
     nowhere = context.texts("check_result.no_such_business")
     words = [(context.front(front), context.line(line)) for front, line in seen]
     if item.action is Action.NO_BUSINESS and item.front_during is None:
-        words[1] = (nowhere, nowhere)
+        words[1] = (nowhere, "")
     return PlaceRow(
         number=item.number,
         title=context.gateway_title(item.gateway),
@@ -186,11 +191,15 @@ def class_rows(context: Context) -> tuple[ClassRow, ...]:
 
 def _class(context: Context, item: ClassTimes) -> ClassRow:
     moments, texts = context.moments, context.texts
-    resolutions = [
-        one.resolution_s
+    members = [
+        one
         for one in context.record.verdict.gateways
-        if one.gateway_class is item.gateway_class and one.switch_s is not None
+        if one.gateway_class is item.gateway_class and one.action is not Action.NO_BUSINESS
     ]
+    if members and all(one.broken_at is None and held(one) for one in members):
+        none, whole = texts("value.not_applicable"), texts("value.unbroken")
+        return ClassRow(texts(f"class.{item.gateway_class}"), item.count, item.measured, whole, whole, whole, none)
+    resolutions = [one.resolution_s for one in members if one.switch_s is not None]
     return ClassRow(
         gateway_class=texts(f"class.{item.gateway_class}"),
         count=item.count,

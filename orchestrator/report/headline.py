@@ -6,6 +6,7 @@ from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Action
 from orchestrator.model.verdict import GatewayTimes, ObjectiveState, RunOutcome
 from orchestrator.report.context import Context
+from orchestrator.report.gateways import held
 from orchestrator.report.scope import fault_words
 from orchestrator.report.tones import INTEGRITY, OBJECTIVE, RESTORATION, RUN_OUTCOME, Tone
 
@@ -43,7 +44,7 @@ def headline(context: Context) -> Headline:
         tiles=(_outcome(context), _restoration(context), _objectives(context), _integrity(context)),
         figures=tuple(_figures(context)),
         paragraph=_paragraph(context),
-        reasons=tuple(texts.of(reason) for reason in record.verdict.reasons),
+        reasons=tuple(texts.said(texts.of(reason)) for reason in record.verdict.reasons),
     )
 
 
@@ -90,9 +91,22 @@ def expected_back(context: Context) -> list[GatewayTimes]:
     return [item for item in context.record.verdict.gateways if item.gateway in wanted]
 
 
+def unbroken(context: Context) -> list[GatewayTimes]:
+    """Gateways expected back whose connection never broke."""
+    return [item for item in expected_back(context) if item.broken_at is None and held(item)]
+
+
 def longest_switch(context: Context) -> GatewayTimes | None:
-    measured = [item for item in context.record.verdict.gateways if item.switch_s is not None]
+    """The slowest gateway that had somewhere to go: one without such business waits for the fault to end."""
+    measured = [item for item in expected_back(context) if item.switch_s is not None]
     return max(measured, key=lambda item: item.switch_s or 0, default=None)
+
+
+def _longest(context: Context) -> str:
+    longest, back = longest_switch(context), expected_back(context)
+    if longest is None and back and len(unbroken(context)) == len(back):
+        return context.texts("value.none_broken")
+    return context.moments.seconds(longest.switch_s if longest else None)
 
 
 def _figures(context: Context) -> list[Figure]:
@@ -114,7 +128,7 @@ def _figures(context: Context) -> list[Figure]:
         ),
         Figure(texts("figure.back"), _share(context, back)),
         Figure(texts("figure.lists"), str(record.verdict.lists_changed)),
-        Figure(texts("figure.longest"), moments.seconds(longest.switch_s if longest else None), slowest),
+        Figure(texts("figure.longest"), _longest(context), slowest),
         Figure(texts("figure.start"), moments.full(record.started_at), moments.zone),
         Figure(texts("figure.finish"), moments.full(record.finished_at), moments.zone),
     ]
@@ -140,14 +154,15 @@ def _paragraph(context: Context) -> str:
     opening = texts("paragraph.incident" if record.plan.mode is Mode.INCIDENT else "paragraph.drill", **values)
     if record.verdict.outcome is RunOutcome.NOT_STARTED:
         return opening + texts("paragraph.not_started")
-    longest = longest_switch(context)
     effect = texts(
         "paragraph.effect",
         affected=len(record.plan.affected),
         expected=len(expected_back(context)),
         back=sum(item.came_back for item in expected_back(context)),
         lists=record.verdict.lists_changed,
-        longest=moments.seconds(longest.switch_s if longest else None),
+        longest=_longest(context),
     )
+    whole = len(unbroken(context))
+    effect += texts("paragraph.held", n=whole) if whole else ""
     missing = [item.number for item in expected_back(context) if not item.came_back]
     return opening + effect + (texts("paragraph.not_back", numbers=texts.joined(missing)) if missing else "")

@@ -30,11 +30,13 @@ def _limits(context: Context) -> Iterator[str]:
 def _measuring(context: Context) -> Iterator[str]:
     texts, times = context.texts, context.record.verdict.gateways
     sampled = sorted(item.number for item in times if item.resolution_s and item.broken_at is not None)
+    coarsest = max((item.resolution_s for item in times), default=0.0)
     if sampled:
-        widest = max(item.resolution_s for item in times)
-        yield texts("limit.sampled", numbers=texts.joined(sampled), resolution=f"{widest:.3f}")
-    else:
+        yield texts("limit.sampled", numbers=texts.joined(sampled), resolution=f"{coarsest:.3f}")
+    elif any(item.broken_at is not None for item in times):
         yield texts("limit.stamped")
+    elif coarsest:
+        yield texts("limit.unbroken", resolution=f"{coarsest:.3f}")
     missing = unmeasured(context)
     if missing:
         yield texts("limit.unmeasured", numbers=texts.joined(missing))

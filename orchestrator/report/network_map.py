@@ -245,4 +245,4 @@ def _service(canvas: _Canvas, front: Front) -> str:
     name = texts(f"service.{front.service}")
     if front.satellite:
         return texts("service.satellite")
-    return f"{name} ({texts('service.gm')})" if front.protocol == "gm" else name
+    return texts("service.gm_of", service=name) if front.protocol == "gm" else name

@@ -38,7 +38,7 @@ def summary(record: RunRecord, language: Language = "en") -> RenderableType:
 def _title(context: Context, document: str) -> Text:
     texts, record = context.texts, context.record
     title = Text(texts("terminal.title", document=document, drill=texts.of(record.plan.title)), style="bold")
-    title.append(f"  {record.run}", style="dim")
+    title.append(f"\n{record.run}", style="dim")
     if record.simulated:
         title.append(f"  {texts('stamp.running')}", style="bold red")
     return title

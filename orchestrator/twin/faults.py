@@ -48,14 +48,15 @@ class Faults:
         self._arm(key)
 
     def lift(self, fault: Fault) -> None:
-        armed = self._armed.pop(fault_key(fault), None)
+        armed = self._armed.get(fault_key(fault))
         if armed is None:
             return
-        if armed.dead_man:
-            armed.dead_man.cancel()
         for space in armed.effects.rules:
             # `add` first: deleting succeeds whether or not the table stands
             self._nft.run(space, f"add table inet {armed.effects.table}\ndelete table inet {armed.effects.table}")
+        del self._armed[fault_key(fault)]  # not before: what fails half way can be lifted again
+        if armed.dead_man:
+            armed.dead_man.cancel()
         self._set_manners(armed.effects)
         still = {host for other in self._armed.values() for host in other.effects.frozen}
         for host in armed.effects.frozen:
@@ -92,7 +93,12 @@ class Faults:
         if armed.dead_man:
             armed.dead_man.cancel()
         if armed.lease_s is not None:
-            armed.dead_man = asyncio.get_running_loop().call_later(armed.lease_s, self.lift, armed.fault)
+            armed.dead_man = asyncio.get_running_loop().call_later(armed.lease_s, self._expire, key)
+
+    def _expire(self, key: str) -> None:
+        """The dead-man acts. Where that fails it acts again after another lease."""
+        self._arm(key)
+        self.lift(self._armed[key].fault)
 
     def _set_manners(self, changed: Effects) -> None:
         """Each front takes the manner of the newest fault that is still on."""

@@ -141,6 +141,9 @@ class Fence:
         begin = time.monotonic()
         self._permit.wait(lambda: time.monotonic() - begin >= remaining_s, remaining_s + 1, "waiting for the release")
         self.waited_s += time.monotonic() - begin
+        again = processes.find(self._spec["service"]["process"])
+        if again:
+            raise Failure(f"expected no process when its number is free, found {again}: something started it again")
         waited = "not_logged_in" if quiet_s is None else "waited"
         self.released_by = "acknowledged" if self.acknowledged and not remaining_s else waited
         stamps.mark("released")

@@ -286,7 +286,7 @@ def test_a_write_that_the_journal_refuses_once_does_not_skip_restoration(stage: 
     verdict = play.play(journal)
     assert (play.world.fault, play.world.closed) == (None, 1)
     assert play.touched("restore") == sorted(FUTIAN)
-    assert (verdict.outcome, verdict.restoration) == (RunOutcome.FAILED, Restoration.NOT_PROVED)
+    assert (verdict.outcome, verdict.restoration) == (RunOutcome.FAILED, Restoration.PROVED)
 
 
 def test_without_a_journal_nothing_is_done_but_closing_and_the_locks_stay(stage: Stager) -> None:
@@ -306,7 +306,12 @@ def test_without_a_journal_nothing_is_done_but_closing_and_the_locks_stay(stage:
 
 def test_a_sampler_that_dies_is_no_recovery(stage: Stager) -> None:
     play = stage("single-carrier-failure", parameters={"carrier": "telecom"})
-    play.listeners = (OnState("verifying", play.world.go_deaf),)
+
+    def die() -> None:
+        play.world.go_deaf()
+        play.world.clock.at += 30
+
+    play.listeners = (OnState("holding", die),)
     verdict = play.play()
     assert verdict.outcome is RunOutcome.INCONCLUSIVE
     assert verdict.restoration is Restoration.NOT_PROVED

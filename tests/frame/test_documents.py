@@ -36,7 +36,10 @@ def models(module: object) -> dict[str, type[BaseModel]]:
     }
 
 
-@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("inventory.md", people), ("drill.md", drill)])
+PAGES = [("inventory.md", topology), ("inventory.md", people), ("drill.md", drill)]
+
+
+@pytest.mark.parametrize(("page", "module"), PAGES)
 def test_the_reference_names_every_field_in_its_order_and_no_other(page: str, module: object) -> None:
     written = {name: [row[0] for row in rows] for name, rows in tables(REFERENCE / page).items()}
     for name, model in models(module).items():
@@ -44,7 +47,7 @@ def test_the_reference_names_every_field_in_its_order_and_no_other(page: str, mo
         assert written.get(name) == fields, f"{page} ## {name}"
 
 
-@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("inventory.md", people), ("drill.md", drill)])
+@pytest.mark.parametrize(("page", "module"), PAGES)
 def test_the_reference_says_what_is_required(page: str, module: object) -> None:
     written = tables(REFERENCE / page)
     for name, model in models(module).items():
@@ -53,7 +56,7 @@ def test_the_reference_says_what_is_required(page: str, module: object) -> None:
         assert said == needed, f"{page} ## {name}"
 
 
-@pytest.mark.parametrize(("page", "module"), [("inventory.md", topology), ("inventory.md", people), ("drill.md", drill)])
+@pytest.mark.parametrize(("page", "module"), PAGES)
 def test_the_reference_names_every_value_of_a_choice(page: str, module: object) -> None:
     text = (REFERENCE / page).read_text(encoding="utf-8")
     name = getattr(module, "__name__", "")

@@ -232,10 +232,18 @@ def test_where_there_is_no_business_no_front_is_allowed() -> None:
 
 
 def test_a_repointed_gateway_may_be_at_every_front_of_its_new_list() -> None:
-    made = plan("beijing-dr-cutover")
-    change = change_of(made, TRADE)
-    assert len(change.list_after) >= 2
-    assert allowed_fronts(made, topology(), change) == change.list_after
+    longer = change_of(plan(), TRADE).model_copy(update={"list_after": (AWAY, "beijing-trading")})
+    assert allowed_fronts(plan(), topology(), longer) == (AWAY, "beijing-trading")
+
+
+def test_a_list_that_does_not_hold_the_plans_choice_allows_no_front() -> None:
+    other = change_of(plan(), TRADE).model_copy(update={"list_after": (HOME,)})
+    assert allowed_fronts(plan(), topology(), other) == ()
+
+
+def test_a_front_of_a_lost_centre_further_down_the_list_is_not_allowed() -> None:
+    longer = change_of(plan(), TRADE).model_copy(update={"list_after": (AWAY, HOME)})
+    assert allowed_fronts(plan(), topology(), longer) == (AWAY,)
 
 
 def test_the_front_is_known_only_when_logged_in_over_a_known_session() -> None:
@@ -259,11 +267,15 @@ def test_fronts_before_during_and_after_are_the_last_ones_seen() -> None:
 # Lines ---------------------------------------------------------------------------------------------
 
 
-def test_lines_are_those_of_the_gateways_own_router_nearest_in_time() -> None:
+def test_lines_are_those_of_the_gateways_own_router_at_that_time() -> None:
+    """The newest table that is not later than the sample: right after the lift there may be another one."""
     routes = [
-        route("ce-a", 9.4, {"futian": "tel-futian"}),
-        route("ce-a", 29.4, {"southern": "uni-southern"}),
         route("ce-a", 39.4, {"futian": "uni-futian"}),
+        route("ce-a", 9.0, {"futian": "too old"}),
+        route("ce-a", 9.4, {"futian": "tel-futian"}),
+        route("ce-a", 9.6, {"futian": "too new"}),
+        route("ce-a", 29.1, {"southern": "uni-southern"}),
+        route("ce-a", 29.6, {"southern": "too new"}),
         route("ce-b", 29.5, {"southern": "tel-southern"}),
         route("ce-b", 9.5, {"futian": "uni-futian"}),
     ]

@@ -162,3 +162,36 @@ def test_a_drill_that_uses_a_parameter_it_does_not_declare(tmp_path: Path) -> No
 def test_a_drill_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match=r"expected a drill \(none\), found 'no-such'"):
         load_drill(tmp_path, "no-such")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("      into: futian\n", "a field indented deeper than the one above it"),
+        ("   into: futian\n", "a line indented otherwise than its neighbours"),
+        ("\tinto: futian\n", "a tab; indent with blanks"),
+        ("    into futian\n", "a line that is no field"),
+    ],
+    ids=["deeper", "shallower", "tab", "no colon"],
+)
+def test_wrong_indentation_is_said_in_words_of_whoever_wrote_it(site: Path, wrong: str, said: str) -> None:
+    line = edit(site / "topology.yml", "    into: futian\n", wrong)
+    text = message(site)
+    assert f"expected valid YAML, found {said}" in text
+    assert any(f"topology.yml:{near}:" in text for near in (line, line + 1))
+
+
+def test_a_value_of_another_kind(site: Path) -> None:
+    line = edit(site / "topology.yml", "bandwidth_mbps: 10", "bandwidth_mbps: fast")
+    assert message(site).endswith(f"topology.yml:{line}: lines.0.bandwidth_mbps: expected a valid number, found 'fast'")
+
+
+def test_catalogues_that_are_no_list(site: Path) -> None:
+    line = edit(site / "topology.yml", "catalogue: [sscc]", "catalogue: sscc")
+    assert f"topology.yml:{line}: catalogue: expected a list, as [sscc], found 'sscc'" in message(site)
+
+
+@pytest.mark.parametrize("text", ["all: [1]\n", "all:\n  hosts: 3\n", "all:\n  hosts:\n    gw-a1: here\n"])
+def test_an_ansible_inventory_of_another_form(site: Path, text: str) -> None:
+    (site / "hosts.yml").write_text(text, encoding="utf-8")
+    assert "expected a mapping of fields, found" in message(site)

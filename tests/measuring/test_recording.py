@@ -4,6 +4,7 @@ from pathlib import Path
 
 from orchestrator.adapters.recording import Recording, read_observations
 from orchestrator.model.event import LogStamp, RouteSample, Sample
+from orchestrator.ports import Observations
 
 SAMPLE = Sample(
     gateway="g", host="h", at=1.5, mono=2.5, running=True, endpoints=("127.0.0.1:1",), session="127.0.0.1:1"
@@ -37,3 +38,7 @@ def test_a_line_cut_off_by_a_crash_is_left_out_and_the_others_are_kept(tmp_path:
 def test_a_later_recording_adds_to_the_file(tmp_path: Path) -> None:
     written(tmp_path)
     assert len(read_observations(written(tmp_path)).samples) == 2
+
+
+def test_a_run_that_never_measured_has_no_observations(tmp_path: Path) -> None:
+    assert read_observations(tmp_path / "samples.jsonl") == Observations([], [], [])

@@ -1,5 +1,6 @@
 """The sampler over real sshd: what gateways do is heard, recorded, and survives lost connections."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,11 @@ def sampling(lab: Lab, interval_ms: int = 100) -> Iterator[Sampler]:
 
 def at(sampler: Sampler, gateway: str) -> Sample | None:
     return sampler.latest().get(gateway)
+
+
+def has_stopped(sampler: Sampler, gateway: str) -> bool:
+    sample = at(sampler, gateway)
+    return sample is not None and not sample.running
 
 
 def session(sampler: Sampler, gateway: str) -> str | None:
@@ -65,10 +71,10 @@ def test_a_frozen_host_shows_as_missing_samples_and_is_heard_again(measured: Lab
         gateway.close()
         assert last is not None
         assert sampler.wait_for(lambda: sampler.latest()["nq-md-1"].mono > last.mono + 6, 10)  # others go on
-        assert sampler.latest()["nq-trade-1"].mono < last.mono + 1
+        assert at(sampler, "nq-trade-1") is None, "what it said last is no longer the newest"
         assert '"lost","reason":"nothing heard' in (measured.folder / "samples.jsonl").read_text()
         frozen.thaw()
-        assert sampler.wait_for(lambda: not sampler.latest()["nq-trade-1"].running, 15)
+        assert sampler.wait_for(lambda: has_stopped(sampler, "nq-trade-1"), 15)
 
 
 def test_what_a_log_said_while_the_connection_was_lost_is_heard_once(measured: Lab) -> None:
@@ -95,7 +101,7 @@ def test_what_a_log_said_just_before_the_connection_was_lost_is_not_heard_again(
         host.close()
         gateway.close()
         measured.host("gw-a1")
-        assert sampler.wait_for(lambda: not sampler.latest()["nq-trade-1"].running, 15)
+        assert sampler.wait_for(lambda: has_stopped(sampler, "nq-trade-1"), 15)
     recorded = read_observations(measured.folder / "samples.jsonl")
     assert [stamp.event for stamp in recorded.stamps] == ["connected", "logged_in"]
     assert list(recorded.stamps) == list(sampler.observations().stamps)
@@ -139,3 +145,18 @@ def test_a_host_without_the_interpreter_says_so(measured: Lab) -> None:
     assert eventually(lambda: "/nowhere" in (measured.folder / "samples.jsonl").read_text())
     sampler.stop()
     assert not sampler.latest()
+
+
+def test_a_host_that_talks_nonsense_is_heard_again(measured: Lab) -> None:
+    """A line that cannot be read ends the session, not the sampling."""
+    measured.host("gw-a1")
+    hosts = measured.site.folder / "hosts.yml"
+    said = measured.folder / "said"
+    program = measured.folder / "python"
+    once = f'[ -e {said} ] || {{ touch {said}; echo "{{"; exit; }}'
+    program.write_text(f'#!/bin/sh\n{once}\nexec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    hosts.write_text(hosts.read_text().replace(sys.executable, str(program)))
+    with sampling(measured) as sampler:
+        assert sampler.wait_for(lambda: at(sampler, "nq-trade-1") is not None, 10)
+    assert '"state":"lost"' in (measured.folder / "samples.jsonl").read_text()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.ansible import Ansible, HostResult
+from orchestrator.adapters.ansible import Ansible, Hearing, HostResult
 from orchestrator.adapters.descendants import descendants
 from orchestrator.errors import Refused
 from orchestrator.model.event import Outcome
@@ -199,3 +199,11 @@ def test_at_the_deadline_everything_is_ended_and_the_outcome_is_unknown(
     assert [line for line in command_lines() if str(tmp_path / "work") in line] == []
     assert [line for line in command_lines() if line.startswith("ssh ") and str(server.folder) in line] == []
     until(lambda: "logged_in=yes" in vendor.status(), "the host has finished by itself", 20)
+
+
+def test_a_line_that_was_cut_off_takes_no_other_host_s_result_away() -> None:
+    """The child is ended in the middle of a line when the deadline is over."""
+    said = '{"event": "runner_on_unreachable", "host": "gw-a1", "res": {"msg": "ssh: connect to host"}}\n'
+    hearing = Hearing(None)
+    assert hearing.listen([said, '{"event": "runner_on_o']) == "no answer"
+    assert hearing.results["gw-a1"].outcome is Outcome.FAILED

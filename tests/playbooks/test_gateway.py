@@ -227,6 +227,24 @@ def test_a_process_that_does_not_end_is_never_started_a_second_time(
     assert len(registry.logins) == 1
 
 
+def test_a_gateway_that_something_else_starts_meanwhile_is_not_started_a_second_time(
+    vendor: Vendor, fronts: list[Front]
+) -> None:
+    """A watchdog, while the front still has to forget the session."""
+    fronts[0].mute = True
+    vendor.spec["release_s"] = 3.0
+    results: list[dict[str, object]] = []
+    repoint = threading.Thread(target=lambda: results.append(vendor.ask("repoint", endpoints=[fronts[2].endpoint])))
+    repoint.start()
+    until(lambda: vendor.pid() is None, "stopped")
+    subprocess.run(vendor.spec["service"]["start"], check=True)
+    pid = vendor.pid()
+    repoint.join()
+    assert (results[0]["outcome"], vendor.pid()) == ("failed", pid)
+    assert "something started it again" in str(results[0]["message"])
+    assert vendor.config.read_bytes() == vendor.original
+
+
 def test_a_preview_says_what_would_change_and_changes_nothing(
     vendor: Vendor, fronts: list[Front], registry: Registry
 ) -> None:

@@ -5,8 +5,17 @@ from xml.etree import ElementTree as ET  # our own output
 
 import pytest
 
+from orchestrator import judge
+from orchestrator.model.drill import Check
 from orchestrator.model.plan import Action
+from orchestrator.report.checks import checked_phases
+from orchestrator.report.context import Context
+from orchestrator.report.gateways import class_rows, gateway_rows
+from orchestrator.report.headline import headline
+from orchestrator.report.limits import limits
+from orchestrator.report.objectives import objective_rows
 from orchestrator.report.render import CONTENT_POLICY, render
+from orchestrator.report.texts import catalogue
 from tests.report.conftest import Rendered, rendered
 from tests.report.page import Page
 
@@ -187,3 +196,68 @@ def test_the_fault_is_said_as_people_say_it() -> None:
 def test_local_evidence_claims_no_more_than_it_can(report: Rendered) -> None:
     expected = "本地未见重复登录" if report.language == "zh" else "no duplicate login was seen locally"
     assert expected in report.page.text
+
+
+def test_who_never_lost_the_connection_is_not_said_to_have_come_back() -> None:
+    record = rendered("carrier", "zh").record
+    whole = {"broken_at": None, "connected_at": None, "login_at": None, "switch_s": None, "resolution_s": 0.5}
+    times = tuple(
+        item.model_copy(update={**whole, "front_during": item.front_before}) for item in record.verdict.gateways
+    )
+    objectives = tuple(item.model_copy(update={"measured": 0.0}) for item in record.verdict.objectives)
+    verdict = record.verdict.model_copy(update={"gateways": times, "objectives": objectives})
+    context = Context(record.model_copy(update={"verdict": verdict}), "zh")
+    assert {row.result for row in gateway_rows(context)} == {"保持登录", "持续接收"}
+    assert "最长切换时间无（连接均未中断）" in headline(context).paragraph.replace(" ", "")
+    assert f"上述已恢复的网关中，{len(times)} 个连接始终未中断。" in headline(context).paragraph
+    assert {row.longest for row in class_rows(context)} == {"未中断"}
+    assert any("未记录到连接中断" in text for text in limits(context))
+    assert {row.measured for row in objective_rows(context)} == {"未中断（计为 0.000 秒）"}
+
+
+def test_the_longest_switch_is_never_that_of_a_service_that_does_not_exist_there() -> None:
+    found = rendered("beijing", "zh")
+    waiting = [item for item in found.record.verdict.gateways if item.action is Action.NO_BUSINESS]
+    late = tuple(
+        item.model_copy(update={"switch_s": 400.0}) if item in waiting else item
+        for item in found.record.verdict.gateways
+    )
+    verdict = found.record.verdict.model_copy(update={"gateways": late})
+    head = headline(Context(found.record.model_copy(update={"verdict": verdict}), "zh"))
+    assert waiting
+    assert "400" not in head.paragraph
+    assert all("400" not in figure.value for figure in head.figures)
+
+
+def test_a_receiver_receives_again_and_everybody_else_logs_in_again() -> None:
+    results = {item.number: item.result for item in gateway_rows(Context(rendered("passed", "en").record, "en"))}
+    assert results["W100200"] == "logged in again"
+    assert results["W100220"] == "receiving again"
+
+
+def test_a_check_that_a_target_does_not_have_is_not_called_untested() -> None:
+    found = rendered("passed", "zh")
+    asked = {(item.target, item.check) for item in found.record.checks}
+    missing = [(gateway, "data") for gateway, check in asked if check == "login" and (gateway, "data") not in asked]
+    cells = [
+        cell
+        for phase in checked_phases(Context(found.record, "zh"))
+        for matrix in phase.matrices
+        for row in matrix.rows
+        for cell in row.cells
+    ]
+    assert ("—" in {cell.text for cell in cells}) == bool(missing)
+
+
+def test_a_covered_clause_claims_no_more_than_this_run(report: Rendered) -> None:
+    text = report.page.text
+    if any(item.covered for item in report.record.clauses):
+        assert ("不等于认定本公司已符合" if report.language == "zh" else "does not say that the firm meets") in text
+    assert ("stands neither for a drill held" in text or "不能代替实操演练" in text) == (
+        report.record.simulated and any(item.covered for item in report.record.clauses)
+    )
+
+
+def test_the_reasons_call_the_checks_as_the_report_does() -> None:
+    assert {name: catalogue()[f"check.{name}"].zh for name in judge.CHECK_ZH} == judge.CHECK_ZH
+    assert set(judge.CHECK_ZH) == {str(check) for check in Check}

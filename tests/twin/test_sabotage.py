@@ -1,6 +1,8 @@
 """Drills that go wrong, on a twin that the test itself holds and breaks."""
 
+import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from orchestrator.model.verdict import Restoration, RunOutcome
 from orchestrator.twin import Twin
 from tests.support.command import drillctl, drillctl_running
 from tests.support.sites import ROOT
+from tests.support.twins import until
 
 pytestmark = [pytest.mark.twin, pytest.mark.matrix]
 
@@ -88,6 +91,33 @@ def test_a_baseline_that_is_not_met_touches_nothing(tmp_path: Path, twin: Twin) 
     assert "nq-trade-2" in said.err
     assert len(twin.truth()["logins"]) == logins
     assert twin.status()["faults"] == []
+
+
+def test_an_aborted_run_is_restored_and_leaves_nothing(tmp_path: Path, twin: Twin) -> None:
+    """The whole terminal's Ctrl-C: Ansible and ssh are not told, the run restores and proves it."""
+    with drillctl_running(*inside(twin, "run", *DRILL, "--response", "repoint"), state=tmp_path) as running:
+        running.until("repoint-1")
+        for child in children(running.process.pid):
+            os.kill(child, signal.SIGINT)
+        said = running.finish()
+    assert said.code == 4, said.err
+    assert (said.record.verdict.outcome, said.record.verdict.restoration) == (RunOutcome.ABORTED, Restoration.PROVED)
+    assert (twin.status()["faults"], list(twin.folder.glob("cm-*"))) == ([], [])
+    assert twin.truth()["duplicates"] == 0
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.usefixtures("own_twins")
+def test_a_rehearsal_that_is_ended_while_its_twin_comes_up_leaves_no_twin(tmp_path: Path) -> None:
+    with drillctl_running("rehearse", *DRILL, "--json", state=tmp_path) as running:
+        until(Twin.all, 60)
+        running.process.terminate()
+        said = running.finish()
+    assert said.code == 4, said.err
+    assert Twin.all() == []
 
 
 def test_a_twin_of_another_inventory_is_refused(tmp_path: Path, twin: Twin) -> None:
