@@ -1,6 +1,7 @@
 """Journal + observations + verdict → RunRecord, the one document that every report is made of. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import ndiff
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -98,7 +99,7 @@ def _configurations(
 ) -> Iterator[ConfigRecord]:
     """Every file that the plan may change, or that changed."""
     diffs = {
-        item.target: tuple(item.data.get("diff") or ()) for item in results if item.data.get("diff") and not item.undo
+        item.target: tuple(_diff(item.data["diff"])) for item in results if item.data.get("diff") and not item.undo
     }
     for change in plan.affected:
         states = {
@@ -121,6 +122,11 @@ def _configurations(
             list_after=lists["after"],
             diff=diffs.get(change.gateway, ()),
         )
+
+
+def _diff(lists: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What was taken away (-), kept and added (+) in the ordered list."""
+    yield from (f"{line[0]}{line[2:]}" for line in ndiff(lists["before"], lists["after"]) if line[0] != "?")
 
 
 def _interlocks(plan: Plan, topology: Topology, results: Sequence[StepResult]) -> Iterator[InterlockProof]:

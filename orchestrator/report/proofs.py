@@ -48,13 +48,20 @@ def order_holds(proof: InterlockProof) -> bool | None:
     return True
 
 
+def _certificate(context: Context, proof: InterlockProof) -> str:
+    known = context.topology.gateway.get(proof.gateway)
+    if known is not None and known.receives_only:
+        return context.texts("certificate.receives_only")
+    return context.certificate(proof.certificate) if proof.certificate else context.texts("certificate.none")
+
+
 def _row(context: Context, proof: InterlockProof) -> ProofRow:
     texts, moments = context.texts, context.moments
     order, tone = _order(context, proof)
     titles = {step.id: texts.of(step.title) for step in context.record.plan.steps}
     return ProofRow(
         number=proof.number,
-        certificate=context.certificate(proof.certificate) if proof.certificate else texts("certificate.none"),
+        certificate=_certificate(context, proof),
         host=proof.host,
         step=titles.get(proof.step, proof.step),
         stop=moments.stamp(proof.stop_at),

@@ -226,7 +226,10 @@ def test_without_tcp_market_data_in_the_fault_its_clause_is_not_covered() -> Non
 
 
 def configurations(**snapshots: Any) -> dict[str, ConfigRecord]:
-    data = {("repoint-1", TRADE): {"diff": ["-a", "+b"]}, ("restore-1", TRADE): {"diff": ["-b", "+a"]}}
+    data = {
+        ("repoint-1", TRADE): {"diff": {"before": ["a"], "after": ["b"]}},
+        ("restore-1", TRADE): {"diff": {"before": ["b"], "after": ["a"]}},
+    }
     found = assembled(Story(returned=data, snapshots=snapshots)).configurations
     return {item.gateway: item for item in found}
 

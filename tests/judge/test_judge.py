@@ -408,6 +408,18 @@ def test_a_gateway_that_is_not_back_misses_the_objective() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "samples",
+    [
+        track(TRADE, (0, END, HOME)),
+        track(TRADE, (0, FAULT, HOME), (FAULT, 12, None), (12, 20, AWAY), (20, LIFT, None)),
+    ],
+    ids=["hangs on to a dead session", "is lost again"],
+)
+def test_a_gateway_that_only_seemed_to_be_back_misses_the_objective(samples: list[Sample]) -> None:
+    assert objective(Metric.SWITCH_TIME, 1000, nq_trade_1=samples).state is ObjectiveState.MISSED
+
+
 def test_an_objective_without_a_gateway_is_not_measured() -> None:
     found = objective(Metric.SWITCH_TIME, 5, GatewayClass.TDGW)
     assert (found.measured, found.state) == (None, ObjectiveState.NOT_MEASURED)

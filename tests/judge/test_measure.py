@@ -334,9 +334,9 @@ def test_data_that_ends_after_the_fault_was_lifted_is_not_the_faults_doing() -> 
 
 
 def test_a_slow_feed_is_not_taken_for_a_dead_one() -> None:
-    """Every 3 s something new, and the run ends 3 s after the last."""
+    """Every 3 s something new, and the run ends 3.5 s after the last, the fault not lifted."""
     ticks = [(float(at), at + INTERVAL) for at in range(0, 38, 3)]
-    assert market(*ticks).gap_s == 3
+    assert times(data(MARKET, "southern-market", *ticks), window=Window(T0 + FAULT, None)).gap_s == 3
 
 
 def test_a_sequence_that_begins_anew_goes_on_from_there() -> None:

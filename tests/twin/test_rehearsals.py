@@ -9,6 +9,7 @@ from orchestrator.model.record import RunRecord
 from orchestrator.model.verdict import ObjectiveState, Restoration, RunOutcome
 from tests.support.command import Said, drillctl
 from tests.support.sites import RoomSpec, SiteSpec, write_site
+from tools.outputs import blocks, documents, is_rehearsal, normalised
 
 pytestmark = [pytest.mark.twin, pytest.mark.usefixtures("own_twins")]
 
@@ -71,6 +72,13 @@ def moved_as_planned(record: RunRecord) -> None:
         assert (home["centre"], home["line"]) == (change.before.centre, change.before.line)
 
 
+def the_documents_show(said: Said) -> None:
+    """The rehearsal in the documents is what a rehearsal prints, times and ids apart."""
+    shown = [text for path in documents() for command, text in blocks(path) if is_rehearsal(command)]
+    assert len(shown) >= 2, "the README in both languages"
+    assert {normalised(text) for text in shown} == {normalised(said.err)}, "run tools/outputs.py --rehearsal FILE"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -83,11 +91,14 @@ def moved_as_planned(record: RunRecord) -> None:
     ids=" ".join,
 )
 def test_every_drill_passes_and_every_byte_comes_back(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    record = passed(drillctl("rehearse", *arguments, "--json", state=tmp_path))
+    said = drillctl("rehearse", *arguments, "--json", state=tmp_path)
+    record = passed(said)
     repointed = [change for change in record.plan.gateways if change.action is Action.REPOINT]
     assert record.verdict.lists_changed == len(repointed)
     assert len(record.configurations) >= len(repointed)
     assert {proof.gateway for proof in record.interlocks} >= {change.gateway for change in repointed}
+    if arguments == CENTRE:
+        the_documents_show(said)
     if arguments[0] == "beijing-dr-cutover":
         gm = next(change for change in record.plan.gateways if change.gateway == "nq-ccnet-2")
         assert gm.list_after == ("beijing-settlement-gm",)
