@@ -28,7 +28,7 @@ class TargetResult:
 class Snapshot:
     """State of everything the plan may touch, as comparable data.
 
-    gateways: per gateway id {running, endpoints, config_sha256, config_base64, owner, mode, session, logged_in}
+    gateways: per gateway id {running, endpoints, config_sha256, owner, mode, session, logged_in}
     routers: per router id {centre: line or None}
     residue: per host what must not be left behind (qdisc, nft, files of ours), as sorted lines
     clock_offset_s: per host, its wall clock minus the controller's

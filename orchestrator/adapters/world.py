@@ -319,7 +319,7 @@ def _per_target(result: HostResult, names: Sequence[str]) -> Iterator[TargetResu
         yield from (TargetResult(name, result.outcome, result.message) for name in names)
         return
     for name, answer in zip(names, answers, strict=True):
-        data = {key: value for key, value in answer.items() if key not in ("config_base64", "message", "outcome")}
+        data = {key: value for key, value in answer.items() if key not in ("message", "outcome")}
         yield TargetResult(name, outcome_of(answer), str(answer["message"]), data)
 
 

@@ -1,7 +1,7 @@
 """`drillctl twin`: bring a twin up, look at it, run something inside it, take it down."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -40,10 +40,32 @@ def status(
     if not states:
         typer.echo("no twin is up; `drillctl twin up` makes one")
     for title, state in states.items():
-        table = Table(title=f"twin {title}", box=None, pad_edge=False, show_header=False, title_justify="left")
-        for key, value in state.items():
-            table.add_row(key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        Console(soft_wrap=True).print(table)
+        _show(title, state)
+
+
+def _show(name: str, state: dict[str, Any]) -> None:
+    """What is well is counted, what is not is named."""
+    other = {host: how for host, how in state["hosts"].items() if how != "up"}
+    stopped = [gateway for gateway, runs in state["gateways"].items() if not runs]
+    rows = {
+        "site": state["site"],
+        "ends": f"in {state['lease_s']:.0f} s, unless it is used",
+        "hosts": f"{len(state['hosts']) - len(other)} up" + "".join(f", {host} {how}" for host, how in other.items()),
+        "gateways": f"{len(state['gateways']) - len(stopped)} running"
+        + "".join(f", {item} stopped" for item in stopped),
+        "faults": "; ".join(_fault(item) for item in state["faults"]) or "none",
+        "BFD": f"{state['bfd']['up']} of {state['bfd']['expected']} sessions up",
+    }
+    table = Table(title=f"twin {name}", box=None, pad_edge=False, show_header=False, title_justify="left")
+    for key, value in rows.items():
+        table.add_row(key, value)
+    Console(soft_wrap=True).print(table)
+
+
+def _fault(item: dict[str, Any]) -> str:
+    what = [*item.get("centres", ()), *item.get("carriers", ()), *item.get("lines", ()), *item.get("hosts", ())]
+    lifts = item.get("lifts_in_s")
+    return f"{item.get('manner')} {', '.join(what)}" + (f", lifts in {lifts:.0f} s" if lifts is not None else "")
 
 
 @twin.command("exec", context_settings={"ignore_unknown_options": True})

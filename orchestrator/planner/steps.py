@@ -56,7 +56,7 @@ def all_steps(
             30,
             [Target(kind="fault", name=drill.drill)],
         )
-    yield from _switching(topology, response, affected, waves, paths)
+    yield from _switching(topology, mode, response, affected, waves, paths)
     yield _step(
         "snapshot-during",
         Phase.VERIFYING,
@@ -140,11 +140,13 @@ def _before(drill: Drill, affected: Sequence[GatewayChange]) -> Iterator[Step]:
 
 def _switching(
     topology: Topology,
+    mode: Mode,
     response: Response,
     affected: Sequence[GatewayChange],
     waves: Sequence[Sequence[GatewayChange]],
     paths: Sequence[PathChange],
 ) -> Iterator[Step]:
+    gently = response is Response.ASSIST or mode is Mode.INCIDENT
     if response is Response.ASSIST and waves:
         longest = max(observation_s(topology, change) or 0 for wave in waves for change in wave)
         yield _step(
@@ -176,7 +178,7 @@ def _switching(
             f"第 {number} 批次修改通信服务器列表",
             f"repoint wave {number}",
             topology.site.switch_deadline_s,
-            [_repoint_target(change, response) for change in wave],
+            [_repoint_target(change, gently) for change in wave],
             Policy.LOOK,
             wave=number,
         )
@@ -208,11 +210,12 @@ def _path_targets(paths: Sequence[PathChange], back: bool = False) -> list[Targe
     ]
 
 
-def _repoint_target(change: GatewayChange, response: Response) -> Target:
+def _repoint_target(change: GatewayChange, gently: bool) -> Target:
+    """`gently`: what has come up by itself meanwhile is left alone (assist, and every incident)."""
     return Target(
         kind="gateway",
         name=change.gateway,
-        arguments={"fronts": list(change.list_after), "only_if_down": response is Response.ASSIST},
+        arguments={"fronts": list(change.list_after), "only_if_down": gently},
     )
 
 

@@ -8,7 +8,6 @@ One round trip holds stop, proof, write, start and log-in together, so the outag
 and nothing depends on the controller while a gateway is down.
 """
 
-import base64
 import os
 import shutil
 import sys
@@ -126,7 +125,6 @@ def _state(job: Job) -> Tuple[str, str]:
         running=now.pids,
         endpoints=job.listed,
         config_sha256=host_files.sha256(data),
-        config_base64=base64.b64encode(data).decode("ascii"),
         owner=f"{found.st_uid}:{found.st_gid}",
         mode=format(found.st_mode & 0o7777, "04o"),
         session=now.session,

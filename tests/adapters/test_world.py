@@ -48,12 +48,3 @@ def test_each_target_has_its_own_answer_in_the_order_of_asking() -> None:
     )
     assert (one.target, one.outcome, one.data) == ("one", Outcome.SUCCEEDED, {"changed": True})
     assert (two.target, two.outcome, two.message) == ("two", Outcome.FAILED, "disk full")
-
-
-def test_a_configuration_file_does_not_go_into_the_journal() -> None:
-    one, _ = answered(
-        Outcome.SUCCEEDED,
-        {"outcome": "succeeded", "message": "", "config_base64": "c2VjcmV0", "config_sha256": "abc"},
-        {"outcome": "succeeded", "message": ""},
-    )
-    assert one.data == {"config_sha256": "abc"}

@@ -148,7 +148,6 @@ def state_of(gateway: str) -> dict[str, Any]:
         "running": True,
         "endpoints": endpoints,
         "config_sha256": f"sha of {gateway}",
-        "config_base64": "",
         "owner": "ops:ops",
         "mode": "0640",
         "session": endpoints[0],

@@ -113,6 +113,19 @@ def test_assist_waits_before_it_changes_and_changes_only_what_is_down() -> None:
     assert not any(target.arguments["only_if_down"] for target in plain.targets)
 
 
+@pytest.mark.parametrize(
+    ("mode", "response", "gently"),
+    [
+        (Mode.INCIDENT, Response.REPOINT, True),
+        (Mode.REHEARSAL, Response.REPOINT, False),
+        (Mode.REHEARSAL, Response.ASSIST, True),
+    ],
+)
+def test_an_incident_leaves_alone_what_came_up_by_itself(mode: Mode, response: Response, gently: bool) -> None:
+    repoint = next(step for step in planned(response=response, mode=mode).steps if step.id == "repoint-1")
+    assert {target.arguments["only_if_down"] for target in repoint.targets} == {gently}
+
+
 # Paths ---------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,8 @@
 """gateway.py as a real program against a real gateway process: effects are counted at the fronts."""
 
+import base64
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -417,3 +419,14 @@ def test_cleanup_leaves_nothing(vendor: Vendor) -> None:
     assert vendor.ask("cleanup")["changed"] is True
     assert not (vendor.folder / "work").exists()
     assert vendor.ask("cleanup")["changed"] is False
+
+
+def test_a_look_takes_nothing_of_the_file_but_its_list_and_digest(vendor: Vendor) -> None:
+    said = json.dumps(vendor.ask("state"))
+    assert hashlib.sha256(vendor.original).hexdigest() in said
+    assert base64.b64encode(vendor.original).decode() not in said
+    others = [
+        line for line in vendor.original.decode(errors="replace").splitlines() if len(line) > 8 and ":" not in line
+    ]
+    assert others
+    assert not [line for line in others if line in said]
