@@ -16,12 +16,12 @@ def is_up(plan: Plan, topology: Topology, change: GatewayChange, sample: Sample 
     return front_of(topology, sample) in allowed_fronts(plan, topology, change)
 
 
-def is_connecting(topology: Topology, plan: Plan, sample: Sample | None) -> bool:
-    """Whether a gateway is on its way to a live front by itself: assist leaves it alone."""
+def is_connecting(plan: Plan, topology: Topology, change: GatewayChange, sample: Sample | None) -> bool:
+    """Whether a gateway is on its way by itself to a front that it can reach: assist leaves it alone."""
     if sample is None or not sample.running or sample.connecting is None:
         return False
     front = topology.front_at.get(sample.connecting)
-    return front is not None and front.centre not in plan.fault.centres
+    return front is not None and front.id in allowed_fronts(plan, topology, change)
 
 
 def is_as_before(topology: Topology, change: GatewayChange, sample: Sample | None) -> bool:

@@ -207,7 +207,7 @@ class Engine:
         if target.arguments.get("only_if_down"):
             if expect.is_up(self._plan, self._topology, change, sample):
                 return "logged in by its own list"
-            if expect.is_connecting(self._topology, self._plan, sample):
+            if expect.is_connecting(self._plan, self._topology, change, sample):
                 return "still connecting by itself"
         home = target.arguments.get("only_if_elsewhere")
         if home and front_of(self._topology, sample) == home:
@@ -225,8 +225,9 @@ class Engine:
             case Verb.CHECK:
                 return self._check(step)
             case Verb.INJECT:
+                asked_at = self._clock.now()  # what breaks while it is being made broke because of it
                 self._world.inject(self._plan.fault)
-                self._append(EventKind.FAULT_ON, {"at": self._clock.now()})
+                self._append(EventKind.FAULT_ON, {"at": asked_at})
                 return _ok(step)
             case Verb.LIFT:
                 return self._lift(step)
@@ -248,12 +249,13 @@ class Engine:
         return results
 
     def _lift(self, step: Step) -> list[TargetResult]:
+        asked_at = self._clock.now()  # what comes back while it is being lifted is restoration
         try:
             self._world.lift(self._plan.fault)
         except StepUnknown:  # lifted, but for how long it was on before cannot be told
-            self._append(EventKind.FAULT_OFF, {"at": self._clock.now()})
+            self._append(EventKind.FAULT_OFF, {"at": asked_at})
             raise
-        self._append(EventKind.FAULT_OFF, {"at": self._clock.now()})
+        self._append(EventKind.FAULT_OFF, {"at": asked_at})
         return _ok(step)
 
     def _arm(self, step: Step) -> list[TargetResult]:
