@@ -200,6 +200,7 @@ def test_a_dark_centre_is_silent_and_leaves_half_open_sessions(twin: Twin) -> No
     assert (truth["duplicates"], truth["shared_certificates"]) == (0, 0)
 
 
+@pytest.mark.matrix
 def test_a_grey_carrier_is_seen_by_applications_only(twin: Twin) -> None:
     shell, expected = Shell(twin), twin.status()["bfd"]["expected"]
     with broken(twin, Fault(manner=FaultManner.GREY, lines=("tel-futian",))):
@@ -209,6 +210,7 @@ def test_a_grey_carrier_is_seen_by_applications_only(twin: Twin) -> None:
         assert twin.status()["bfd"] == {"expected": expected, "up": expected}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("manner", "becomes"), [(FaultManner.REFUSE, "ConnectionRefusedError"), (FaultManner.HANG, "connected")]
 )
@@ -254,6 +256,7 @@ def test_a_frozen_host_accepts_and_says_nothing_until_it_is_thawed(twin: Twin) -
     assert Shell(twin).says("gw-a1", "hostname") == "gw-a1"
 
 
+@pytest.mark.matrix
 def test_market_data_comes_by_the_satellite_when_every_terrestrial_line_is_dead(twin: Twin) -> None:
     def source() -> str | None:
         found: str | None = twin.truth()["receiving"]["W100220"]["source_front"]
