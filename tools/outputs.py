@@ -21,6 +21,8 @@ _VARYING = (
     (re.compile(r"\d{2}:\d{2}:\d{2}(\.\d+)?"), "HH:MM:SS"),
     (re.compile(r"(report \w\w: )\S*/reports/"), r"\1reports/"),
     (re.compile(r"\d+\.\d+"), "N"),
+    # which gateways came home by themselves is a matter of milliseconds
+    (re.compile(r"(home-\d+: [^(:\n]*)(?:: nothing to do| \([^)]*\))"), r"\1"),
     (re.compile(r"[ \t]+"), " "),
 )
 
