@@ -1,6 +1,6 @@
 """The twin's one process: makes everything as process 1 of its own namespaces, then serves until its lease ends.
 
-    python -m orchestrator.twin.daemon FOLDER SITE DIGEST LEASE_S
+    python -m orchestrator.twin.daemon FOLDER SITE DIGEST NETWORK LEASE_S
 
 It reports on its standard output, one JSON object per line: {"started": …}, then {"ready": …}, or what it
 refused. When process 1 ends, by itself or killed, the kernel ends every process in it and lets go of every
@@ -10,7 +10,6 @@ namespace and mount: there is nothing else to clean up but the folder.
 import asyncio
 import json
 import os
-import shutil
 import socket
 import sys
 import traceback
@@ -24,14 +23,14 @@ from orchestrator.twin.machine import build_machine
 from orchestrator.twin.mounts import make_private, mount
 from orchestrator.twin.programs_needed import SEARCHED
 from orchestrator.twin.serve import serve
-from orchestrator.twin.state import LOG, TwinState, start_ticks, write_state
+from orchestrator.twin.state import LOG, TwinState, remove_folder, start_ticks, write_state
 
 _OWN_NAMESPACES = os.CLONE_NEWNS | os.CLONE_NEWNET | os.CLONE_NEWPID | os.CLONE_NEWUTS | os.CLONE_NEWIPC
 
 
 def main(arguments: list[str]) -> int:
     """Split off process 1, write down which process it is, and leave it alone."""
-    folder, site, digest, lease_s = Path(arguments[0]), Path(arguments[1]), arguments[2], float(arguments[3])
+    folder, site, digest, network = Path(arguments[0]), Path(arguments[1]), arguments[2], arguments[3]
     report = os.fdopen(os.dup(1), "wb", buffering=0)
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
@@ -46,9 +45,9 @@ def main(arguments: list[str]) -> int:
     if pid == 0:
         os.close(tell)
         if os.read(known, 1):  # nothing: the parent ended before it wrote our id down, so nobody could find us
-            _live(folder, site, digest, lease_s, report)
+            _live(folder, site, digest, float(arguments[4]), report)
         os._exit(0)
-    write_state(folder, TwinState(folder.name, pid, start_ticks(pid) or 0, str(site), digest))
+    write_state(folder, TwinState(folder.name, pid, start_ticks(pid) or 0, str(site), digest, network))
     report.write(json.dumps({"started": pid}).encode() + b"\n")
     os.write(tell, b"+")
     return 0
@@ -67,7 +66,7 @@ def _live(folder: Path, site: Path, digest: str, lease_s: float, report: RawIOBa
         traceback.print_exc()
         _say(report, error)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def _same_site(folder: Path, digest: str) -> LoadedSite:

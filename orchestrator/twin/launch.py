@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import IO
 from orchestrator.errors import Refused
 from orchestrator.loader.site import LoadedSite
 from orchestrator.twin.programs_needed import ensure_possible
-from orchestrator.twin.state import LOG, TwinState, living, locked, read_state, twin_folder
+from orchestrator.twin.state import LOG, TwinState, living, locked, make_folder, read_state, remove_folder, twin_folder
 
 _BUILD_S = 60  # our choice: a small site on a busy machine
 _BUILD_PER_HOST_S = 0.5
@@ -50,7 +49,7 @@ def end(name: str, folder: Path) -> None:
     state = read_state(folder)
     if state is not None:
         _kill(name, state)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
 
 
 def _kill(name: str, state: TwinState) -> None:
@@ -74,7 +73,7 @@ def _make_folder(folder: Path, name: str) -> None:
     if not name.replace("-", "").replace("_", "").isalnum():
         raise Refused("TWIN_NAME", f"expected a name of letters, digits, - and _, found {name!r}")
     try:
-        folder.mkdir(mode=0o700)
+        make_folder(folder)
     except FileExistsError as error:
         raise Refused(
             "TWIN_EXISTS", f"expected no twin {name}, found one; `drillctl twin down {name}` ends it"
@@ -83,7 +82,8 @@ def _make_folder(folder: Path, name: str) -> None:
 
 def _start(folder: Path, site: LoadedSite, lease_s: float) -> IO[bytes]:
     """Back when the daemon has written down who it is, or has ended; the result is what it reports."""
-    arguments = [str(folder), str(site.folder.resolve()), site.digest, str(lease_s)]
+    network = str(site.topology.site.management_network)
+    arguments = [str(folder), str(site.folder.resolve()), site.digest, network, str(lease_s)]
     path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
     reader, writer = os.pipe()
     reports = os.fdopen(reader, "rb", buffering=0)

@@ -1,7 +1,8 @@
 """Twins on this machine: one folder each, alive as long as its daemon is.
 
 A folder holds state.json (process id with its start time, site, namespace), the control socket, the ssh
-keys and the daemon's log. A folder without a living daemon is stale, and is removed by the next look.
+keys and the daemon's log. A folder without a living daemon is stale, and is removed by the next look. Only what
+bears a twin's mark is ever removed: $DRILLCTL_TWINS may name a folder in which other things lie.
 """
 
 import fcntl
@@ -21,23 +22,27 @@ KNOWN_HOSTS = "known_hosts"
 LOG = "daemon.log"
 SPACE = "space"  # empty; each host mounts its memory over it, for itself only
 _STATE = "state.json"
+_MARK = ".drillctl-twin"  # there before anything else: without it a folder is not ours to remove
 _LONGEST_FOLDER = 60  # a unix socket's path has 107 characters, ssh's control sockets need 45 of them
 
 
 @dataclass(frozen=True)
 class TwinState:
-    """`started` is the daemon's start in clock ticks since boot: a reused process id is not taken for it."""
+    """`started` is the daemon's start in clock ticks since boot: a reused process id is not taken for it. `network`
+    is the management network, the only one that the controller's namespace has.
+    """
 
     name: str
     pid: int
     started: int
     site_folder: str
     site_digest: str
+    network: str
 
 
 def twins_root() -> Path:
     """Where twins' folders are: $DRILLCTL_TWINS or /run/drillctl/twins."""
-    return Path(os.environ.get("DRILLCTL_TWINS", "/run/drillctl/twins")).absolute()
+    return Path(os.environ.get("DRILLCTL_TWINS") or "/run/drillctl/twins").absolute()
 
 
 def twin_folder(name: str) -> Path:
@@ -49,6 +54,18 @@ def twin_folder(name: str) -> Path:
             f"expected a folder of at most {_LONGEST_FOLDER} characters, found {folder}; set DRILLCTL_TWINS",
         )
     return folder
+
+
+def make_folder(folder: Path) -> None:
+    """A new folder with a twin's mark in it. FileExistsError if there is something of that name."""
+    folder.mkdir(mode=0o700)
+    (folder / _MARK).touch()
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a twin's folder; anything else is left alone. Idempotent."""
+    if (folder / _MARK).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def start_ticks(pid: int) -> int | None:
@@ -84,7 +101,7 @@ def living() -> list[TwinState]:
     with locked():
         for folder in root.iterdir():
             if folder.is_dir() and read_state(folder) is None:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_folder(folder)
     states = (read_state(folder) for folder in sorted(root.iterdir()) if folder.is_dir())
     return [state for state in states if state is not None]
 
