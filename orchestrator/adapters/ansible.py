@@ -1,33 +1,34 @@
 """Runs one playbook against its hosts and says what came of it, host by host. Never guesses.
 
 Every host that was asked for gets exactly one result. No word from a host is `indeterminate`, never
-success; a connection that broke is `failed` only where it was never made. The playbooks run in place; each
-attempt has a private folder of its own, because a used one leaks old variables into the next run.
+success; a connection that broke is `failed` only where it was never made. The playbooks run in place, each
+under a guard; each attempt has a private folder of its own, because a used one leaks old variables into the
+next run.
 """
 
+import hashlib
 import json
 import os
 import re
 import shlex
-import subprocess
+import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from orchestrator.adapters.descendants import sweep
 from orchestrator.adapters.ssh import SshSettings
-from orchestrator.errors import Refused
+from orchestrator.engine import guard
+from orchestrator.errors import Refused, StepFailed
 from orchestrator.model.event import Outcome
 
 _GRACE_S = 5.0  # our choice: what the child may take beyond the deadline to end what it started
 _ACTION = "onhost"
+_TARGETS = "targets.yml"
 # What ssh says when it never came to run anything. Anything else may have happened in the middle.
 _NEVER_CONNECTED = re.compile(
     r"ssh: connect to host|Could not resolve hostname|Permission denied|Host key verification failed"
@@ -49,82 +50,60 @@ class HostResult:
 class Ansible:
     """Plays the project's playbooks on hosts of one site."""
 
-    def __init__(self, site_folder: Path, project: Path, ssh: SshSettings, work: Path) -> None:
-        """`project` is the folder of the playbooks; `work` takes the private folders, one per attempt."""
+    def __init__(self, site_folder: Path, project: Path, ssh: SshSettings) -> None:
+        """`project` is the folder of the playbooks."""
         self._site = site_folder.resolve()
         self._project = project.resolve()
         self._ssh = ssh
-        self._work = work.resolve()
-        self._attempts = count(1)
 
     def play(
         self,
+        call_folder: Path,
         playbook: str,
         requests: Mapping[str, Mapping[str, Any]],
         deadline_s: float,
+        stop: Callable[[], bool] = lambda: False,
+        *,
         check: bool = False,
         on_progress: Callable[[HostResult], None] | None = None,
     ) -> dict[str, HostResult]:
-        """Run `playbook` ("repoint.yml") with each host's own variables. `check` changes nothing."""
+        """Run `playbook` ("repoint.yml") with each host's own variables. `check` changes nothing.
+
+        `call_folder` is the guard's. Where it was begun before, that play is joined: nothing is started, and
+        `requests` only says which hosts must have a result. `stop` as in `ports.Call`. StepFailed: not begun.
+        """
         if not requests:
             raise Refused("EMPTY_TARGET", f"{playbook}: expected at least one host, found none")
-        folder = self._prepare(playbook, requests, check)
+        folder = call_folder.resolve() / "ansible"
+        if not guard.begun(call_folder):
+            _prepare(folder, self._play(folder, playbook, check), requests)
+        guard.start(call_folder, self._command(folder, len(requests), deadline_s))
         heard = Hearing(on_progress)
-        with tempfile.TemporaryDirectory(prefix="drillctl-") as scratch:  # Ansible that is killed leaves its own behind
-            status = self._supervise(folder, self._environment(folder, Path(scratch), len(requests)), deadline_s, heard)
-        return {host: heard.results.get(host) or _silent(host, status, folder) for host in requests}
+        status = heard.listen(guard.follow(call_folder, stop))
+        clear(call_folder)
+        how = guard.result(call_folder).ended
+        return {host: heard.results.get(host) or _silent(host, how, status, call_folder) for host in requests}
 
-    def _prepare(self, playbook: str, requests: Mapping[str, Mapping[str, Any]], check: bool) -> Path:
-        """A fresh private folder: what to play and the hosts' variables, nothing secret."""
-        self._work.mkdir(parents=True, exist_ok=True)
-        folder = self._work / f"{next(self._attempts):04}-{os.getpid()}-{Path(playbook).stem}"
-        folder.mkdir(mode=0o700)
-        inventory = folder / "targets.yml"
-        inventory.write_text(_inventory(requests), encoding="utf-8")
-        play = {
+    def _play(self, folder: Path, playbook: str, check: bool) -> dict[str, Any]:
+        return {
             "project": str(self._project),
             "playbook": playbook,
-            "inventory": [str(self._site / "hosts.yml"), str(inventory)],
+            "inventory": [str(self._site / "hosts.yml"), str(folder / _TARGETS)],
             "options": "--check --diff" if check else "",
         }
-        (folder / "play.json").write_text(json.dumps(play), encoding="utf-8")
-        return folder
 
-    def _supervise(self, folder: Path, environment: dict[str, str], deadline_s: float, heard: "Hearing") -> str:
-        """Run the child to its end; past the deadline and a grace, end it with everything below it."""
-        command = [sys.executable, "-m", "orchestrator.adapters.ansible_child", str(folder), str(deadline_s)]
-        with (folder / "child.log").open("wb") as log:
-            child = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=self._project,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                encoding="utf-8",
-                start_new_session=True,
-            )
-        too_late = threading.Timer(deadline_s + _GRACE_S, _end, (child,))
-        too_late.start()
-        try:
-            return heard.listen(child.stdout or ())
-        except BaseException:  # Ctrl-C in the command line: nothing of ours goes on by itself
-            _end(child)
-            raise
-        finally:
-            too_late.cancel()
-            child.wait()
-            if child.stdout:
-                child.stdout.close()
+    def _command(self, folder: Path, hosts: int, deadline_s: float) -> guard.Command:
+        """The child keeps the deadline; the guard does so where the child does not."""
+        argv = (sys.executable, "-m", "orchestrator.adapters.ansible_child", str(folder), str(deadline_s))
+        return guard.Command(argv, self._environment(folder, hosts), str(self._project), deadline_s + _GRACE_S)
 
-    def _environment(self, folder: Path, scratch: Path, hosts: int) -> dict[str, str]:
+    def _environment(self, folder: Path, hosts: int) -> dict[str, str]:
         """Everything that the playbook's processes know: nothing of the caller's but where programs are."""
         programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         return {
             "PATH": programs,
             "HOME": os.environ.get("HOME", "/"),
-            "TMPDIR": str(scratch),
+            "TMPDIR": str(_scratch(folder)),
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
@@ -137,6 +116,32 @@ class Ansible:
             "ANSIBLE_SSH_RETRIES": "0",
             "ANSIBLE_NOCOLOR": "1",
         }
+
+
+def clear(call_folder: Path) -> None:
+    """Take Ansible's temporary files away once its play is over: one that is killed leaves them behind."""
+    shutil.rmtree(_scratch(call_folder.resolve() / "ansible"), ignore_errors=True)
+
+
+def _scratch(folder: Path) -> Path:
+    """A short path, since Ansible makes sockets in it (at most 107 characters); one that follows from the call's
+    folder, so that whoever finds the call lost can take it away.
+    """
+    return Path(tempfile.gettempdir()) / f"drillctl-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+
+
+def _prepare(folder: Path, play: Mapping[str, Any], requests: Mapping[str, Mapping[str, Any]]) -> None:
+    """A fresh private folder: what to play and the hosts' variables, nothing secret. StepFailed: it cannot be made."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)  # of one that was prepared and never begun
+        shutil.rmtree(_scratch(folder), ignore_errors=True)
+        for path in (folder.parent, folder):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _scratch(folder).mkdir(mode=0o700)
+        (folder / _TARGETS).write_text(_inventory(requests), encoding="utf-8")
+        (folder / "play.json").write_text(json.dumps(play), encoding="utf-8")
+    except OSError as error:
+        raise StepFailed(f"expected to prepare {folder}, found: {error}; nothing was begun") from error
 
 
 class Hearing:
@@ -209,24 +214,29 @@ def _worst(results: Iterable[Mapping[str, Any]]) -> Outcome:
     return next((item for item in _FROM_WORST if item in found), Outcome.INDETERMINATE)
 
 
-# ansible-runner 2.4 `Runner.status`: a play that was ended at its deadline is "canceled" (by us).
-_STATUS = {"canceled": Outcome.TIMED_OUT, "timeout": Outcome.TIMED_OUT}
+def _silent(host: str, how: str, status: str, folder: Path) -> HostResult:
+    """Result of a host that was never heard of. `how` its guard says that the play ended, `status` the play."""
+    outcome, reason = _reason(how, status) or (Outcome.INDETERMINATE, f"ansible ended ({status}){_last_words(folder)}")
+    return HostResult(host, outcome, f"no result from {host}: {reason}")
 
 
-def _silent(host: str, status: str, folder: Path) -> HostResult:
-    """Result of a host that was never heard of."""
-    outcome = _STATUS.get(status, Outcome.INDETERMINATE)
-    reason = "the deadline passed" if outcome is Outcome.TIMED_OUT else f"ansible ended ({status})"
-    said = _last_words(folder)
-    return HostResult(host, outcome, f"no result from {host}: {reason}{f': {said}' if said else ''}")
+def _reason(how: str, status: str) -> tuple[Outcome, str] | None:
+    """What ended the play from outside. The guard's word goes first: what it ended said whatever it came to say."""
+    if how == "stopped":
+        return Outcome.INDETERMINATE, "ended because an abort was asked for"
+    if how == "lost":
+        return Outcome.INDETERMINATE, "its guard was killed, and nobody can say how it ended"
+    if "deadline" in (how, status):
+        return Outcome.TIMED_OUT, "the deadline passed"
+    return None
 
 
 def _last_words(folder: Path) -> str:
     """What ansible-playbook printed last, without which a playbook that cannot be read leaves no trace."""
-    found = [*folder.glob("artifacts/*/stdout"), folder / "child.log"]
+    found = [*folder.glob("ansible/artifacts/*/stdout"), folder / "log"]
     lines = [line.strip() for path in found for line in path.read_text("utf-8", "replace").splitlines()]
     said = [line for line in lines if line.startswith(("ERROR", "[ERROR]", "fatal")) or "Error" in line]
-    return said[-1][:300] if said else ""
+    return f": {said[-1][:300]}" if said else ""
 
 
 def _inventory(requests: Mapping[str, Mapping[str, Any]]) -> str:
@@ -260,9 +270,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
-
-
-def _end(child: "subprocess.Popen[str]") -> None:
-    """End the child and all that it started. The playbook's processes first: below it they can be found."""
-    sweep(child.pid)
-    child.kill()

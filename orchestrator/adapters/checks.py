@@ -1,65 +1,78 @@
-"""Runs the suites of `drills/checks/` by pytest in a process of its own, under a deadline."""
+"""Runs the suites of `drills/checks/` by pytest in a process of its own, under a guard."""
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import orchestrator
 from orchestrator.adapters.checks_context import CheckContext, Pair, pairs
+from orchestrator.engine import guard
+from orchestrator.errors import StepFailed
 from orchestrator.model.event import CheckRecord, CheckResult
 
 _REPORTING_S = 10.0  # our choice: beside the round's deadline, for starting pytest and writing its report
+_CONTEXT, _INI, _RESULTS = "context.json", "pytest.ini", "results.jsonl"
+_ENDED = {
+    "deadline": "the checks did not end in time",
+    "stopped": "the checks were ended because an abort was asked for",
+    "lost": "the guard of the checks was killed",
+}
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSH_AUTH_SOCK")
 # The worst says what a check of several parts came to: failed, then unknown, then the two legal gaps.
 _SEVERITY = (CheckResult.ABNORMAL, CheckResult.NOT_TESTED, CheckResult.NO_SUCH_BUSINESS, CheckResult.NORMAL)
 
 
 def run_checks(
-    context: CheckContext, suites: Path | Sequence[Path], junit: Path, deadline_s: float
+    call_folder: Path,
+    context: CheckContext,
+    suites: Path | Sequence[Path],
+    junit: Path,
+    deadline_s: float,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[CheckRecord]:
     """One record per check and target of the context, in the context's order; a site's own checks follow.
 
+    `call_folder` is the guard's; where it was begun before, that round is joined and no other is started.
     Never raises for a check: what pytest did not come to say is not tested, "could not look". The JUnit file
-    is pytest's own; it is missing if pytest itself had to be ended.
+    is pytest's own; it is missing if pytest itself had to be ended. StepFailed: not begun.
     """
+    folder = call_folder.resolve()
     folders = [suites] if isinstance(suites, Path) else list(suites)
-    with tempfile.TemporaryDirectory(prefix="drillctl-checks-") as name:
-        folder = Path(name)
-        timed = context.model_copy(update={"deadline_s": deadline_s})
-        (folder / "context.json").write_text(timed.model_dump_json(), encoding="utf-8")
-        (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # not the settings of a folder above
-        said = _pytest(folder, folders, junit, deadline_s + _REPORTING_S)
-        return _complete(context, _records(folder / "results.jsonl"), said)
+    if not guard.begun(folder):
+        _prepare(folder, context.model_copy(update={"deadline_s": deadline_s}))
+    guard.start(folder, _command(folder, folders, junit, deadline_s + _REPORTING_S))
+    lines = list(guard.follow(folder, stop))
+    return _complete(context, _records(folder / _RESULTS), _said(folder, lines))
 
 
-def _pytest(folder: Path, suites: Sequence[Path], junit: Path, timeout_s: float) -> str:
-    """Run it; why it gave no result where it gave none."""
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "orchestrator.adapters.checks_plugin"]
-    command += ["-p", "no:cacheprovider", "-c", str(folder / "pytest.ini"), "--rootdir", str(folder)]
-    command += ["--import-mode=importlib", f"--junitxml={junit.absolute()}"]
-    command += [f"--drill-context={folder / 'context.json'}", f"--drill-results={folder / 'results.jsonl'}"]
-    process = subprocess.Popen(
-        [*command, *(str(suite.absolute()) for suite in suites)],
-        cwd=folder,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+def _prepare(folder: Path, context: CheckContext) -> None:
     try:
-        output, _ = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # with the ssh sessions that it holds
-        process.communicate()
-        return "the checks did not end in time"
-    lines = output.decode(errors="replace").strip().splitlines() or ["pytest said nothing"]
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / _CONTEXT).write_text(context.model_dump_json(), encoding="utf-8")
+        (folder / _INI).write_text("[pytest]\n", encoding="utf-8")  # not the settings of a folder above
+    except OSError as error:
+        raise StepFailed(f"expected to prepare {folder}, found: {error}; nothing was begun") from error
+
+
+def _command(folder: Path, suites: Sequence[Path], junit: Path, deadline_s: float) -> guard.Command:
+    argv = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "orchestrator.adapters.checks_plugin"]
+    argv += ["-p", "no:cacheprovider", "-c", str(folder / _INI), "--rootdir", str(folder)]
+    argv += ["--import-mode=importlib", f"--junitxml={junit.absolute()}"]
+    argv += [f"--drill-context={folder / _CONTEXT}", f"--drill-results={folder / _RESULTS}"]
+    argv += [str(suite.absolute()) for suite in suites]
+    return guard.Command(tuple(argv), _environment(), str(folder), deadline_s)
+
+
+def _said(folder: Path, output: Sequence[str]) -> str:
+    """Why there is no result where there is none."""
+    how = guard.result(folder).ended
+    if how in _ENDED:
+        return _ENDED[how]
+    lines = [*(folder / "log").read_text(errors="replace").splitlines(), *output]
+    lines = [line for line in lines if line.strip()] or ["pytest said nothing"]
     errors = [line for line in lines if line.startswith(("E  ", "INTERNALERROR>")) and line[2:].strip()]
     return (errors or lines)[-1]
 

@@ -43,13 +43,13 @@ def check_context(  # noqa: PLR0913 - everything that a round of checks depends 
 
 def _gateway(topology: Topology, expected: GatewayExpectation) -> CheckedGateway:
     gateway = topology.gateway[expected.gateway]
-    normal = expected.result is CheckResult.NORMAL and gateway.enabled
+    normal = expected.result is CheckResult.NORMAL and expected.running
     sessions = tuple(topology.front[front].endpoint for front in expected.sessions) if normal else ()
     return CheckedGateway(
         id=gateway.id,
         host=gateway.host,
         spec=gateway_spec(topology, gateway),
-        should_run=gateway.enabled,
+        should_run=expected.running,
         endpoints=tuple(topology.front[front].endpoint for front in expected.fronts) or None,
         sessions=sessions,
         logged_in=bool(sessions),

@@ -18,24 +18,9 @@ def gateway_spec(topology: Topology, gateway: Gateway) -> dict[str, Any]:
         "status": _filled(profile.status.model_dump(mode="json"), gateway),
         "log": _filled(profile.log.model_dump(mode="json"), gateway),
         "heartbeat_s": profile.heartbeat_s,
-        "release_s": _release_s(topology, gateway),
+        "release_s": topology.longest_release_s(gateway),
         "connect_timeout_s": profile.connect_timeout_s,
     }
-
-
-def _release_s(topology: Topology, gateway: Gateway) -> float | None:
-    """The longest release time of any front that the gateway could be logged in to, listed now or not.
-
-    After a move the session stands at a front outside the everyday list; one unknown time makes it unknown.
-    """
-    fronts = [
-        front
-        for front in topology.fronts
-        if (front.service, front.protocol) == (gateway.gateway_class, gateway.protocol)
-    ]
-    times = [topology.release_s(front) for front in fronts]
-    known = [time for time in times if time is not None]
-    return max(known) if known and len(known) == len(times) else None
 
 
 def _filled(value: Any, gateway: Gateway) -> Any:

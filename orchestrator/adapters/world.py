@@ -1,57 +1,63 @@
 """World port on real hosts: Ansible changes them, the sampler watches them, testinfra checks them.
 
 It knows no drill: it turns a step's targets into requests, one call per step, all hosts at once. The only
-place where anything of a site is changed from.
+place where anything of a site is changed from. It keeps nothing that the next orchestrator of the run would
+miss: calls have their guards' folders, hosts their tokens, and the rest is in the plan.
 """
 
 import shutil
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestrator.adapters.ansible import Ansible, HostResult, outcome_of
+from orchestrator.adapters import moves, standby
+from orchestrator.adapters.ansible import Ansible, clear
 from orchestrator.adapters.checks import run_checks
 from orchestrator.adapters.checks_plan import check_context
 from orchestrator.adapters.clock import SystemClock
+from orchestrator.adapters.deeds import Deed, Scene
 from orchestrator.adapters.gateway_spec import gateway_spec
+from orchestrator.adapters.player import Names, Player, Requests, per_target
+from orchestrator.adapters.renewal import Renewal
 from orchestrator.adapters.sampler import Sampler
 from orchestrator.adapters.ssh import SshSettings, close_masters, ssh_targets
-from orchestrator.engine import Assignment
-from orchestrator.errors import DrillctlError, StepFailed, StepUnknown
+from orchestrator.engine import Assignment, guard
+from orchestrator.errors import StepUnknown
 from orchestrator.loader.site import LoadedSite
-from orchestrator.model.drill import Check, Mode
+from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, Outcome
-from orchestrator.model.plan import Fault, Plan, Step, Target, Verb
-from orchestrator.model.topology import Topology
-from orchestrator.ports import Clock, Expectations, Snapshot, TargetResult
+from orchestrator.model.plan import Fault, Plan, Step, Verb
+from orchestrator.planner.standby import can_fence
+from orchestrator.ports import FAULT_LEASE_S, Call, Clock, Expectations, Fate, Snapshot, TargetResult
 
-LEASE_S = 30.0  # our choice: a fault whose run is silent for so long lifts itself
-_CALL_S = 20.0  # our choice: what a playbook may take beyond what its hosts may take
 _CLEANUP_S = 20.0  # our choice
-_PLAYBOOK = {
-    Verb.REPOINT: "repoint.yml",
-    Verb.RESTORE: "restore.yml",
-    Verb.RESTART: "restart.yml",
-    Verb.PATH: "path.yml",
-}
 _COMPARED = ("endpoints", "config_sha256", "owner", "mode", "session", "logged_in")
-
-Requests = dict[str, list[dict[str, Any]]]  # host → requests, in order
-Names = dict[str, list[str]]  # host → the target of each request
+_DEEDS: dict[Verb, Deed] = {
+    Verb.REPOINT: moves.REPOINT,
+    Verb.RESTORE: moves.RESTORE,
+    Verb.RESTART: moves.RESTART,
+    Verb.PATH: moves.PATH,
+    Verb.FENCE: standby.FENCE,
+    Verb.TAKE_OVER: standby.TAKE_OVER,
+    Verb.GIVE_BACK: standby.GIVE_BACK,
+    Verb.UNFENCE: standby.UNFENCE,
+}
+_FROM_WORST = (Fate.RUNNING, Fate.LOST, Fate.FINISHED, Fate.NEVER)  # of a call that is several plays
 
 
 class FaultMaker(Protocol):
-    """What makes and lifts the fault: a twin, or the firm's own devices."""
+    """What makes and lifts the fault: a twin, or the firm's own devices. It refuses an epoch older than the newest."""
 
-    def inject(self, fault: Fault, lease_s: float) -> None: ...
+    def inject(self, fault: Fault, lease_s: float, run: str, epoch: int) -> None: ...
 
-    def lift(self, fault: Fault) -> None: ...
+    def lift(self, fault: Fault, run: str, epoch: int) -> None: ...
 
-    def renew(self) -> None: ...
+    def renew(self, run: str, epoch: int) -> None: ...
+
+    def is_on(self, fault: Fault, run: str, epoch: int) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -64,122 +70,98 @@ class Tools:
 
 
 class SiteWorld:
-    """One run's hands and eyes on a site."""
+    """One orchestrator's hands and eyes on a site."""
 
     def __init__(self, site: LoadedSite, tools: Tools, ssh: SshSettings, job: Assignment, faults: FaultMaker) -> None:
         self._site, self._topology, self._tools, self._ssh = site, site.topology, tools, ssh
         self._job, self._faults = job, faults
-        self._ansible = Ansible(site.folder, tools.playbooks, ssh, job.folder / "ansible")
-        self._clock = SystemClock()
+        self._clock: Clock = SystemClock()
+        ansible = Ansible(site.folder, tools.playbooks, ssh)
+        self._player = Player(job, ansible, self._clock, self._clock_offset_s)
         self._sampler: Sampler | None = None
-        self._armed: Requests = {}
-        self._written: dict[str, str] = {}  # gateway → digest of the file as this run left it
         self._renewing: Renewal | None = None
-        self._sequence = 0
+
+    def fate(self, call: Call) -> Fate:
+        """A call of several plays is as its worst play that was begun; one that is yet to begin can be joined too."""
+        folders = [self._player.folder(item) for item in self._calls(call)]
+        begun = [folder for folder in folders if guard.begun(folder)]
+        fates = {folder: guard.fate(folder) for folder in begun or folders}
+        for folder in (folder for folder, fate in fates.items() if fate is Fate.LOST):
+            guard.sweep(folder)
+            clear(folder)
+        return next(fate for fate in _FROM_WORST if fate in fates.values())
+
+    def _calls(self, call: Call) -> Sequence[Call]:
+        step = next((item for item in self._job.plan.steps if item.id == call.step), None)
+        deed = _DEEDS.get(step.verb) if step else None
+        return deed.calls(call) if deed else (call,)
 
     # -- changing -------------------------------------------------------------------------------------
 
-    def arm(self, plan: Plan, deadline_s: float) -> list[TargetResult]:
-        """Open connections, check every host that may be changed, put the run's token there."""
+    def arm(self, call: Call, plan: Plan, deadline_s: float) -> list[TargetResult]:
+        """Open connections, check every host that may be changed, put this orchestrator's token there."""
         requests: Requests = defaultdict(list)
         names: Names = defaultdict(list)
         for change in plan.affected:
-            gateway = self._topology.gateway[change.gateway]
-            requests[change.host].append(
-                {**self._permit("preflight", deadline_s), "gateway": gateway_spec(self._topology, gateway)}
-            )
+            spec = gateway_spec(self._topology, self._topology.gateway[change.gateway])
+            permit = self._player.permit("preflight", deadline_s, change.host)
+            requests[change.host].append({**permit, "gateway": spec})
             names[change.host].append(change.gateway)
-        for router in sorted({path.router for path in plan.paths}):
-            requests[router].append(self._permit("preflight", deadline_s))
+        for router in self._routers(plan):
+            requests[router].append(self._player.permit("preflight", deadline_s, router))
             names[router].append(router)
-        self._armed = requests
-        return list(self._play("arm.yml", requests, names, deadline_s))
+        return list(self._play(call, "arm.yml", requests, names, deadline_s))
 
-    def disarm(self) -> list[TargetResult]:
-        """Take everything of ours off the hosts again. What does not succeed can be asked for once more."""
-        if not self._armed:
-            return []
-        requests = {host: [{**item, "op": "cleanup"} for item in items[:1]] for host, items in self._armed.items()}
-        results = list(self._play("close.yml", requests, {host: [host] for host in requests}, _CLEANUP_S))
-        left = {item.target for item in results if item.outcome is not Outcome.SUCCEEDED}
-        self._armed = {host: items for host, items in self._armed.items() if host in left}
-        return results
+    def disarm(self, call: Call, plan: Plan) -> list[TargetResult]:
+        """Take everything of ours off the hosts again."""
+        requests: Requests = {}
+        for change in plan.affected:
+            spec = gateway_spec(self._topology, self._topology.gateway[change.gateway])
+            permit = self._player.permit("cleanup", _CLEANUP_S, change.host)
+            requests.setdefault(change.host, [{**permit, "gateway": spec}])  # one folder per host, whatever is on it
+        for router in self._routers(plan):
+            requests[router] = [self._player.permit("cleanup", _CLEANUP_S, router)]
+        return list(self._play(call, "close.yml", requests, {host: [host] for host in requests}, _CLEANUP_S))
 
-    def act(self, step: Step, attempt: int, before: Snapshot) -> list[TargetResult]:
-        """One playbook call for all targets of the step."""
-        del attempt  # Ansible's private folder is fresh at every call anyway
-        requests: Requests = defaultdict(list)
-        names: Names = defaultdict(list)
-        for target in step.targets:
-            host, request = self._request(step, target, before)
-            requests[host].append(request)
-            names[host].append(target.name)
-        results = list(self._play(_PLAYBOOK[step.verb], requests, names, step.deadline_s))
-        for result in results:
-            if result.data.get("sha256_after"):
-                self._written[result.target] = result.data["sha256_after"]
-        return results
+    def act(self, call: Call, step: Step, before: Snapshot, written: Mapping[str, str]) -> list[TargetResult]:
+        """One call for all targets of the step."""
+        return _DEEDS[step.verb].act(self._player, call, step, self._scene(before, written))
 
-    def _request(self, step: Step, target: Target, before: Snapshot) -> tuple[str, dict[str, Any]]:
-        if step.verb is Verb.PATH:
-            return self._path_request(step, target)
-        gateway = self._topology.gateway[target.name]
-        digest = before.gateways[target.name]["config_sha256"]
-        request = {
-            **self._permit(
-                {Verb.REPOINT: "repoint", Verb.RESTORE: "restore", Verb.RESTART: "restart"}[step.verb],
-                step.deadline_s,
-                gateway.host,
-            ),
-            "gateway": gateway_spec(self._topology, gateway),
-            "expected_sha256": self._written.get(target.name, digest),
-            "rollback": step.verb is Verb.REPOINT and self._job.plan.mode is not Mode.INCIDENT,
-        }
-        if "fronts" in target.arguments:
-            request["endpoints"] = [self._topology.front[name].endpoint for name in target.arguments["fronts"]]
-            request["only_if_down"] = bool(target.arguments.get("only_if_down"))
-        if step.verb is Verb.RESTORE:
-            request["restore_sha256"] = digest
-        if "only_if_elsewhere" in target.arguments:
-            request["only_if_elsewhere"] = self._topology.front[target.arguments["only_if_elsewhere"]].endpoint
-        return gateway.host, request
+    def look(self, call: Call, step: Step, attempt: int, before: Snapshot) -> list[TargetResult]:
+        """One read-only call for all targets of the step."""
+        deed = _DEEDS.get(step.verb)
+        if deed is None:
+            reason = f"{step.verb.value} leaves nothing on its targets that could be looked at"
+            return [TargetResult(target.name, Outcome.INDETERMINATE, reason) for target in step.targets]
+        return deed.look(self._player, call, step, attempt, self._scene(before, {}))
 
-    def _path_request(self, step: Step, target: Target) -> tuple[str, dict[str, Any]]:
-        router, arguments = target.arguments["router"], target.arguments
-        return router, {
-            **self._permit("path", step.deadline_s, router),
-            "network": str(self._topology.centre[arguments["centre"]].network),
-            "via": next_hop(self._topology, router, arguments["line"]),
-            "expected_via": next_hop(self._topology, router, arguments["line_before"]),
-        }
+    def _scene(self, before: Snapshot, written: Mapping[str, str]) -> Scene:
+        return Scene(self._job.plan, self._topology, before, written)
 
-    def _permit(self, op: str, deadline_s: float, host: str | None = None) -> dict[str, Any]:
-        """What every request carries: run, token, and its deadline by the host's own clock."""
-        now = self._clock.now()
-        self._sequence = max(self._sequence + 1, int(now * 1000))  # a clock set back makes no request an old one
-        offset_s = self._sampler.clock_offset_s().get(host or "", 0.0) if self._sampler else 0.0
-        return {
-            "op": op,
-            "run": self._job.run,
-            "token": self._job.epoch,
-            "sequence": self._sequence,
-            "deadline_s": deadline_s,
-            "deadline_at": now + offset_s + deadline_s,
-        }
+    def _play(
+        self, call: Call, playbook: str, requests: Requests, names: Names, deadline_s: float
+    ) -> Iterator[TargetResult]:
+        programs = {host: self._program(host) for host in requests}
+        for host, result in self._player.play(call, playbook, programs, requests, deadline_s).items():
+            yield from per_target(result, names[host])
 
-    def _play(self, playbook: str, requests: Requests, names: Names, deadline_s: float) -> Iterator[TargetResult]:
-        variables = {
-            host: {"drill_program": self._program(host), "drill_requests": items} for host, items in requests.items()
-        }
-        for host, result in self._ansible.play(playbook, variables, deadline_s + _CALL_S).items():
-            yield from _per_target(result, names[host])
+    def _routers(self, plan: Plan) -> list[str]:
+        """Routers that the plan may change."""
+        fenced = (name for name in plan.fence_routers if can_fence(self._topology, name))
+        return sorted({*(path.router for path in plan.paths), *fenced})
 
     def _program(self, host: str) -> str:
+        """A router that may be fenced on answers as every router does, and is checked for what a fence needs."""
+        if host in self._job.plan.fence_routers:
+            return "barrier"
         return "route" if host in self._topology.router else "gateway"
+
+    def _clock_offset_s(self) -> Mapping[str, float]:
+        return self._sampler.clock_offset_s() if self._sampler else {}
 
     # -- looking --------------------------------------------------------------------------------------
 
-    def snapshot(self, deadline_s: float) -> Snapshot:
+    def snapshot(self, call: Call, deadline_s: float) -> Snapshot:
         """Everything that must be the same again afterwards."""
         requests: Requests = defaultdict(list)
         names: Names = defaultdict(list)
@@ -192,14 +174,14 @@ class SiteWorld:
             networks = [str(self._topology.centre[centre].network) for centre in router.paths]
             requests[router.id].append({"op": "state", "run": self._job.run, "networks": networks})
             names[router.id].append(router.id)
-        results = list(self._play("state.yml", requests, names, deadline_s))
+        results = list(self._play(call, "state.yml", requests, names, deadline_s))
         good = {item.target: item.data for item in results if item.outcome is Outcome.SUCCEEDED}
         routes = self._sampler.latest_routes() if self._sampler else {}
         return Snapshot(
             gateways={item.id: _gateway_state(good[item.id]) for item in self._topology.gateways if item.id in good},
             routers={name: dict(sample.lines) for name, sample in routes.items()},
             residue=self._residue(good),
-            clock_offset_s=self._sampler.clock_offset_s() if self._sampler else {},
+            clock_offset_s=self._clock_offset_s(),
             unreachable={
                 **dict.fromkeys(self._routed() - routes.keys(), "no sample of its routes"),
                 **{item.target: item.message for item in results if item.outcome is not Outcome.SUCCEEDED},
@@ -218,7 +200,7 @@ class SiteWorld:
         return {host: sorted(lines) for host, lines in found.items() if lines}
 
     def check(
-        self, phase: str, checks: Sequence[Check], expected: Expectations, deadline_s: float
+        self, call: Call, phase: str, checks: Sequence[Check], expected: Expectations, deadline_s: float
     ) -> list[CheckRecord]:
         """Run the suites; their JUnit file stays in the run's folder."""
         context = check_context(
@@ -231,10 +213,11 @@ class SiteWorld:
             deadline_s,
             consent_tcp=self._tools.consent_tcp,
         )
-        return run_checks(context, self._tools.checks, self._job.folder / f"junit-{phase}.xml", deadline_s)
+        junit = self._job.folder / f"junit-{phase}.xml"
+        return run_checks(self._player.folder(call), context, self._tools.checks, junit, deadline_s, call.stop)
 
     def measure(self, folder: Path) -> Sampler:
-        """Start the sampler on every gateway host and router."""
+        """The sampler of every gateway host and router: started, or joined."""
         interval_ms = self._topology.site.sample_interval_ms
         onhost = self._tools.playbooks / "onhost"
         self._sampler = Sampler(self._site, self._ssh, onhost, folder, interval_ms).start()
@@ -244,83 +227,50 @@ class SiteWorld:
 
     def inject(self, fault: Fault) -> None:
         """Make the fault and keep renewing it: it lifts itself when this process is gone."""
-        self._faults.inject(fault, LEASE_S)
-        self._renewing = Renewal(self._faults.renew, LEASE_S, self._clock)
+        self._faults.inject(fault, FAULT_LEASE_S, self._job.run, self._job.epoch)
+        self._renew()
+
+    def fault_is_on(self, fault: Fault) -> bool:
+        """Look, and keep it on where it is."""
+        is_on = self._faults.is_on(fault, self._job.run, self._job.epoch)
+        if is_on and self._renewing is None:
+            self._renew()
+        return is_on
+
+    def beat(self) -> None:
+        """The run is alive."""
+        if self._renewing:
+            self._renewing.beat()
 
     def lift(self, fault: Fault) -> None:
-        if self._renewing:
-            self._renewing.stop()
-        self._faults.lift(fault)
-        if self._renewing and self._renewing.longest_s >= LEASE_S:
+        renewing = self._stop_renewing()
+        self._faults.lift(fault, self._job.run, self._job.epoch)
+        if renewing and renewing.longest_s >= FAULT_LEASE_S:
             raise StepUnknown(
-                f"expected the fault renewed within {LEASE_S:g} s, found {self._renewing.longest_s:.0f} s: "
+                f"expected the fault renewed within {FAULT_LEASE_S:g} s, found {renewing.longest_s:.0f} s: "
                 "it may have lifted itself before"
             )
 
+    def _renew(self) -> None:
+        self._stop_renewing()
+        renew = partial(self._faults.renew, self._job.run, self._job.epoch)
+        self._renewing = Renewal(renew, FAULT_LEASE_S, self._clock)
+
+    def _stop_renewing(self) -> Renewal | None:
+        stopped, self._renewing = self._renewing, None
+        if stopped:
+            stopped.stop()
+        return stopped
+
     def close(self) -> None:
-        """Leave nothing on the hosts and no connection open. A fault that was not lifted is left to its dead-man."""
-        if self._renewing:
-            self._renewing.stop()
-        try:
-            left = [item for item in self.disarm() if item.outcome is not Outcome.SUCCEEDED]
-        finally:
-            close_masters(self._ssh, ssh_targets(self._site).values())
-            shutil.rmtree(self._ssh.control_dir, ignore_errors=True)
-        if left:
-            raise StepFailed(
-                "expected nothing of ours left on the hosts, found "
-                + "; ".join(f"{item.target}: {item.message}" for item in left)
-            )
-
-
-class Renewal:
-    """Renews a fault's lease until it is stopped. `longest_s` is the longest time that it went without."""
-
-    def __init__(self, renew: Callable[[], None], lease_s: float, clock: Clock) -> None:
-        self._renew, self._every_s, self._clock = renew, lease_s / 3, clock
-        self._stopped = threading.Event()
-        self._renewed_at = clock.monotonic()
-        self.longest_s = 0.0
-        self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Idempotent."""
-        if not self._stopped.is_set():
-            self._stopped.set()
-            self._note()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._every_s):
-            with suppress(DrillctlError):  # tried again; how long it took is told by `longest_s`
-                self._renew()
-                self._note()
-                self._renewed_at = self._clock.monotonic()
-
-    def _note(self) -> None:
-        self.longest_s = max(self.longest_s, self._clock.monotonic() - self._renewed_at)
-
-
-def next_hop(topology: Topology, router: str, line: str) -> str:
-    """Where a router sends what is to go over a line: the line's far side, or the linked router that has it."""
-    chosen = topology.line[line]
-    if chosen.router == router:
-        return str(chosen.remote_address)
-    link = topology.link_between(router, chosen.router)
-    if link is None:
-        raise ValueError(f"{router} has no link to {chosen.router}, which holds {line}")
-    return str(link.address_of(chosen.router))
-
-
-def _per_target(result: HostResult, names: Sequence[str]) -> Iterator[TargetResult]:
-    """A host's answer, one result per request; without an answer every request shares the host's outcome."""
-    answers = result.data.get("results")
-    if not answers:
-        yield from (TargetResult(name, result.outcome, result.message) for name in names)
-        return
-    for name, answer in zip(names, answers, strict=True):
-        data = {key: value for key, value in answer.items() if key not in ("message", "outcome")}
-        yield TargetResult(name, outcome_of(answer), str(answer["message"]), data)
+        """A fault that was not lifted is left to its dead-man, or to the next orchestrator of the run; a call that
+        is still at work is left its connections.
+        """
+        self._stop_renewing()
+        if self._player.is_at_work():
+            return
+        close_masters(self._ssh, ssh_targets(self._site).values())
+        shutil.rmtree(self._ssh.control_dir, ignore_errors=True)
 
 
 def _gateway_state(data: Mapping[str, Any]) -> dict[str, Any]:

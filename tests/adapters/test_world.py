@@ -3,7 +3,8 @@
 import pytest
 
 from orchestrator.adapters.ansible import HostResult
-from orchestrator.adapters.world import _per_target, next_hop
+from orchestrator.adapters.moves import next_hop
+from orchestrator.adapters.player import per_target
 from orchestrator.model.event import Outcome
 from orchestrator.ports import TargetResult
 from tests.planner.example import TOPOLOGY, changed
@@ -31,7 +32,7 @@ def test_without_a_link_there_is_no_next_hop() -> None:
 
 def answered(outcome: Outcome, *results: dict[str, object]) -> list[TargetResult]:
     data = {"results": list(results)} if results else {}
-    return list(_per_target(HostResult("gw-a1", outcome, "of the host", data), ["one", "two"]))
+    return list(per_target(HostResult("gw-a1", outcome, "of the host", data), ["one", "two"]))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.INDETERMINATE, Outcome.TIMED_OUT])
@@ -48,3 +49,20 @@ def test_each_target_has_its_own_answer_in_the_order_of_asking() -> None:
     )
     assert (one.target, one.outcome, one.data) == ("one", Outcome.SUCCEEDED, {"changed": True})
     assert (two.target, two.outcome, two.message) == ("two", Outcome.FAILED, "disk full")
+
+
+def test_an_answer_that_is_missing_is_unknown_and_names_its_target() -> None:
+    one, two = answered(Outcome.SUCCEEDED, {"outcome": "succeeded", "message": ""})
+    assert (one.target, one.outcome) == ("one", Outcome.SUCCEEDED)
+    assert (two.target, two.outcome) == ("two", Outcome.INDETERMINATE)
+    assert "expected 2 answers of gw-a1, found 1" in two.message
+
+
+def test_an_answer_of_nobody_takes_nothing_away() -> None:
+    good: dict[str, object] = {"outcome": "succeeded", "message": ""}
+    assert [item.target for item in answered(Outcome.SUCCEEDED, good, good, good)] == ["one", "two"]
+
+
+def test_an_answer_without_a_word_is_unknown() -> None:
+    one, _ = answered(Outcome.SUCCEEDED, {}, {})
+    assert (one.outcome, one.message) == (Outcome.INDETERMINATE, "")

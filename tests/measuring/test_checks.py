@@ -14,6 +14,7 @@ from orchestrator.adapters.checks_plan import check_context
 from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, CheckResult
 from orchestrator.ports import Expectations, GatewayExpectation
+from tests.guard.commands import kill_guard, marked
 from tests.measuring.lab import ONHOST, SUITES, Front, Lab, RunningGateway, eventually
 
 LADDER = (Check.PATH, Check.TCP, Check.PROCESS, Check.CONFIGURATION, Check.SESSION, Check.LOGIN, Check.DATA)
@@ -36,8 +37,14 @@ def context(
     return found.model_copy(update={"routers": ()})
 
 
+def call_folder(lab: Lab) -> Path:
+    """Of a call that nobody has made before."""
+    steps = lab.folder / "steps"
+    return steps / f"check-{len(list(steps.glob('*'))) + 1}"
+
+
 def records(lab: Lab, of: CheckContext, deadline_s: float = 20) -> dict[tuple[str, str], CheckRecord]:
-    found = run_checks(of, SUITES, lab.folder / "junit.xml", deadline_s)
+    found = run_checks(call_folder(lab), of, SUITES, lab.folder / "junit.xml", deadline_s)
     assert [(item.check, item.target, item.host) for item in found] == list(pairs(of))
     return {(item.check, item.target): item for item in found}
 
@@ -175,11 +182,77 @@ def test_at_the_deadline_what_was_seen_is_kept_and_the_rest_could_not_look(measu
     of = context(measured, expect(measured, "nq-md-1"), checks=[Check.SESSION, Check.PATH, Check.TCP])
     of = of.model_copy(update={"command_timeout_s": 60})
     began = time.monotonic()
-    found = run_checks(of, suites, measured.folder / "junit.xml", 2)
+    found = run_checks(call_folder(measured), of, suites, measured.folder / "junit.xml", 2)
     assert time.monotonic() - began < 8
     assert [(item.check, item.could_not_look) for item in found] == [("session", True), ("path", False), ("tcp", True)]
     assert {item.found for item in found if item.could_not_look} == {"not looked at before the deadline"}
     assert (measured.folder / "junit.xml").exists()
+
+
+def test_a_stop_ends_the_round_at_once_and_keeps_what_was_seen(measured: Lab, tmp_path: Path) -> None:
+    market(measured)
+    suites = tmp_path / "suites"
+    suites.mkdir()
+    (suites / "test_path.py").write_text("def test_quick(gateway, host):\n    host.run('true')\n")
+    (suites / "test_session.py").write_text("def test_slow(gateway, host):\n    host.run('sleep 60')\n")
+    of = context(measured, expect(measured, "nq-md-1"), checks=[Check.PATH, Check.SESSION])
+    of = of.model_copy(update={"command_timeout_s": 60})
+    folder, asked_at = call_folder(measured), list[float]()
+
+    def stop() -> bool:
+        if not asked_at and (folder / "results.jsonl").exists():
+            asked_at.append(time.monotonic())
+        return bool(asked_at)
+
+    found = run_checks(folder, of, suites, measured.folder / "junit.xml", 30, stop)
+    assert time.monotonic() - asked_at[0] < 2
+    assert [(item.check, item.could_not_look) for item in found] == [("path", False), ("session", True)]
+    assert found[1].found == "the checks were ended because an abort was asked for"
+    assert marked(folder) == []
+
+
+def test_a_round_that_was_begun_before_is_joined_and_nothing_is_looked_at_again(measured: Lab, tmp_path: Path) -> None:
+    class Lost(Exception):
+        """This orchestrator is gone."""
+
+    def stop() -> bool:
+        if looked.exists():
+            raise Lost
+        return False
+
+    market(measured)
+    suites, looked = tmp_path / "suites", tmp_path / "looked"
+    suites.mkdir()
+    (suites / "test_path.py").write_text(
+        f"def test_slow(gateway, host):\n    host.run('echo >> {looked}; sleep 0.5')\n"
+    )
+    of = context(measured, expect(measured, "nq-md-1"), checks=[Check.PATH])
+    folder, junit = call_folder(measured), measured.folder / "junit.xml"
+    with pytest.raises(Lost):
+        run_checks(folder, of, suites, junit, 20, stop)
+    first, second = (run_checks(folder, of, suites, junit, 20) for _ in range(2))
+    assert first == second
+    assert first[0].result is NORMAL
+    assert looked.read_text() == "\n"
+
+
+def test_a_round_whose_guard_was_killed_could_not_look(measured: Lab, tmp_path: Path) -> None:
+    market(measured)
+    suites = tmp_path / "suites"
+    suites.mkdir()
+    (suites / "test_path.py").write_text("def test_slow(gateway, host):\n    host.run('sleep 60')\n")
+    of = context(measured, expect(measured, "nq-md-1"), checks=[Check.PATH])
+    folder, killed = call_folder(measured), list[bool]()
+
+    def stop() -> bool:
+        if not killed and measured.sessions():
+            kill_guard(folder)
+            killed.append(True)
+        return False
+
+    (found,) = run_checks(folder, of, suites, measured.folder / "junit.xml", 20, stop)
+    assert (found.could_not_look, found.found) == (True, "the guard of the checks was killed")
+    assert marked(folder) == []
 
 
 def test_a_pytest_that_cannot_start_makes_every_check_unknown(measured: Lab, tmp_path: Path) -> None:
@@ -187,7 +260,7 @@ def test_a_pytest_that_cannot_start_makes_every_check_unknown(measured: Lab, tmp
     suites.mkdir()
     (suites / "test_process.py").write_text("this is no Python\n")
     of = context(measured, expect(measured, "nq-md-1"), checks=[Check.PROCESS])
-    (found,) = run_checks(of, suites, measured.folder / "junit.xml", 5)
+    (found,) = run_checks(call_folder(measured), of, suites, measured.folder / "junit.xml", 5)
     assert (found.result, found.could_not_look) == (CheckResult.NOT_TESTED, True)
     assert "SyntaxError" in found.found
 
@@ -205,7 +278,7 @@ def test_a_check_that_raises_is_unknown_and_the_next_is_still_looked_at(measured
         "    assert gateway.id == 'another'\n"
     )
     of = context(measured, expect(measured, "nq-md-1"), checks=[Check.LOGIN, Check.PROCESS])
-    login, process = run_checks(of, suites, measured.folder / "junit.xml", 20)
+    login, process = run_checks(call_folder(measured), of, suites, measured.folder / "junit.xml", 20)
     assert (login.result, login.could_not_look) == (CheckResult.NOT_TESTED, True)
     assert process.result is ABNORMAL  # of the two tests of this target, the worse
     assert process.expected == "a folder"

@@ -1,20 +1,25 @@
 """Playbooks over a real sshd on loopback: one round trip, one result per host, whatever happens."""
 
+import json
 import os
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.adapters.ansible import Ansible, Hearing, HostResult
-from orchestrator.adapters.descendants import descendants
-from orchestrator.errors import Refused
+from orchestrator.engine import guard
+from orchestrator.errors import Refused, StepFailed
+from orchestrator.guarding import processes
 from orchestrator.model.event import Outcome
+from orchestrator.ports import Fate
+from tests.guard.commands import kill_guard, marked, never, swept
 from tests.playbooks import sshd
 from tests.playbooks.harness import ROOT, Vendor, until
 from tests.playbooks.vendor.front import Front, Registry
@@ -30,10 +35,38 @@ def server() -> Iterator[sshd.Server]:
         started.stop()
 
 
+class Plays:
+    """Every play has a call's folder of its own, unless it is told to take the last one's."""
+
+    def __init__(self, ansible: Ansible, work: Path) -> None:
+        self._ansible, self._work, self._calls = ansible, work, 0
+
+    @property
+    def folder(self) -> Path:
+        return self._work / f"call-{self._calls}"
+
+    def play(
+        self,
+        playbook: str,
+        requests: Mapping[str, Mapping[str, Any]],
+        deadline_s: float,
+        stop: Callable[[], bool] = never,
+        **more: Any,
+    ) -> dict[str, HostResult]:
+        self._calls += 1
+        return self._ansible.play(self.folder, playbook, requests, deadline_s, stop, **more)
+
+    def join(self, playbook: str, requests: Mapping[str, Mapping[str, Any]]) -> dict[str, HostResult]:
+        """As another orchestrator does that finds the call begun."""
+        return self._ansible.play(self.folder, playbook, requests, 40, never)
+
+
 @pytest.fixture
-def ansible(server: sshd.Server, tmp_path: Path) -> Ansible:
+def ansible(server: sshd.Server, tmp_path: Path) -> Iterator[Plays]:
     site = server.hosts_yml(tmp_path / "site", ["gw-a1", "gw-a2", "gone"], dead=("gone",))
-    return Ansible(site, ROOT / "playbooks", server.settings, tmp_path / "work")
+    plays = Plays(Ansible(site, ROOT / "playbooks", server.settings), tmp_path / "work")
+    with swept(tmp_path / "work" / "call-1"):  # no test has more than one that may be left at work
+        yield plays
 
 
 def command_lines() -> list[str]:
@@ -51,7 +84,7 @@ def repoint(vendor: Vendor, front: Front, **fields: object) -> dict[str, object]
 
 
 def test_a_repoint_is_one_round_trip_and_returns_what_the_host_said(
-    ansible: Ansible, server: sshd.Server, vendor: Vendor, fronts: list[Front], registry: Registry
+    ansible: Plays, server: sshd.Server, vendor: Vendor, fronts: list[Front], registry: Registry
 ) -> None:
     before = server.commands()
     progress: list[HostResult] = []
@@ -66,7 +99,7 @@ def test_a_repoint_is_one_round_trip_and_returns_what_the_host_said(
 
 
 def test_the_second_run_changes_nothing(
-    ansible: Ansible, vendor: Vendor, fronts: list[Front], registry: Registry
+    ansible: Plays, vendor: Vendor, fronts: list[Front], registry: Registry
 ) -> None:
     for changed in (True, False):
         found = ansible.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2])}, 40)["gw-a1"]
@@ -74,14 +107,29 @@ def test_the_second_run_changes_nothing(
     assert len(registry.logins) == 2
 
 
-def test_a_preview_changes_nothing(ansible: Ansible, vendor: Vendor, fronts: list[Front], registry: Registry) -> None:
+def test_a_preview_changes_nothing(ansible: Plays, vendor: Vendor, fronts: list[Front], registry: Registry) -> None:
     found = ansible.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2])}, 40, check=True)["gw-a1"]
     assert found.outcome is Outcome.WOULD_CHANGE
     assert vendor.config.read_bytes() == vendor.original
     assert len(registry.logins) == 1
 
 
-def test_every_verb_that_a_drill_needs(ansible: Ansible, vendor: Vendor, fronts: list[Front]) -> None:
+def test_what_became_of_an_attempt_is_asked_by_play_and_waited_for(
+    ansible: Plays, vendor: Vendor, fronts: list[Front]
+) -> None:
+    named = {"run": "20250301T090000-test-0001", "step": "repoint-1-1", "attempt": 1}
+    moved = ansible.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2], attempt_of=named)}, 40)["gw-a1"]
+    look = vendor.request("state", token=2, attempt_of=named, wait_idle_s=20.5, deadline_s=30.5)
+    found = ansible.play("state.yml", {"gw-a1": {"drill_requests": [look], "drill_program": "gateway"}}, 80)["gw-a1"]
+    assert found.outcome is Outcome.SUCCEEDED, found.message
+    [state] = found.data["results"]
+    assert (state["busy"], state["last"]) == (False, moved.data["results"][0])
+    tidy = vendor.request("cleanup", token=2, wait_idle_s=5)
+    closed = ansible.play("close.yml", {"gw-a1": {"drill_requests": [tidy], "drill_program": "gateway"}}, 40)["gw-a1"]
+    assert (closed.outcome, (vendor.folder / "work").exists()) == (Outcome.SUCCEEDED, False), closed.message
+
+
+def test_every_verb_that_a_drill_needs(ansible: Plays, vendor: Vendor, fronts: list[Front]) -> None:
     digest, old = vendor.sha256(), vendor.endpoints()
 
     def play(verb: str, op: str, **fields: object) -> HostResult:
@@ -102,7 +150,7 @@ def test_every_verb_that_a_drill_needs(ansible: Ansible, vendor: Vendor, fronts:
 
 
 def test_a_dead_host_is_failed_and_does_not_hold_up_the_others(
-    ansible: Ansible, vendor: Vendor, fronts: list[Front]
+    ansible: Plays, vendor: Vendor, fronts: list[Front]
 ) -> None:
     asked = {"gone": repoint(vendor, fronts[2]), "gw-a1": repoint(vendor, fronts[2])}
     found = ansible.play("repoint.yml", asked, 40)
@@ -112,7 +160,7 @@ def test_a_dead_host_is_failed_and_does_not_hold_up_the_others(
 
 
 def test_a_host_that_the_inventory_does_not_lead_to_is_never_a_success(
-    ansible: Ansible, vendor: Vendor, fronts: list[Front]
+    ansible: Plays, vendor: Vendor, fronts: list[Front]
 ) -> None:
     found = ansible.play("repoint.yml", {"nobody.invalid": repoint(vendor, fronts[2])}, 40)
     assert found["nobody.invalid"].outcome is Outcome.FAILED
@@ -120,7 +168,7 @@ def test_a_host_that_the_inventory_does_not_lead_to_is_never_a_success(
 
 
 def test_a_refusal_on_the_host_is_a_failure_with_its_reason(
-    ansible: Ansible, vendor: Vendor, fronts: list[Front]
+    ansible: Plays, vendor: Vendor, fronts: list[Front]
 ) -> None:
     found = ansible.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2], token=9)}, 40)["gw-a1"]
     assert found.outcome is Outcome.FAILED
@@ -128,7 +176,7 @@ def test_a_refusal_on_the_host_is_a_failure_with_its_reason(
     assert found.data["results"][0]["touched"] is False
 
 
-def test_an_incomplete_request_never_reaches_the_host(ansible: Ansible, server: sshd.Server, vendor: Vendor) -> None:
+def test_an_incomplete_request_never_reaches_the_host(ansible: Plays, server: sshd.Server, vendor: Vendor) -> None:
     before = server.commands()
     incomplete = {key: value for key, value in vendor.request("repoint").items() if key != "deadline_at"}
     found = ansible.play("repoint.yml", {"gw-a1": {"drill_requests": [incomplete]}}, 40)["gw-a1"]
@@ -137,18 +185,18 @@ def test_an_incomplete_request_never_reaches_the_host(ansible: Ansible, server: 
     assert server.commands() == before
 
 
-def test_a_playbook_that_cannot_be_read_gives_no_success(ansible: Ansible) -> None:
+def test_a_playbook_that_cannot_be_read_gives_no_success(ansible: Plays) -> None:
     found = ansible.play("no-such.yml", {"gw-a1": {"drill_requests": []}}, 40)["gw-a1"]
     assert found.outcome is Outcome.INDETERMINATE
     assert "no-such.yml" in found.message
 
 
-def test_no_host_at_all_is_refused(ansible: Ansible) -> None:
+def test_no_host_at_all_is_refused(ansible: Plays) -> None:
     with pytest.raises(Refused, match="EMPTY_TARGET"):
         ansible.play("repoint.yml", {}, 40)
 
 
-def test_texts_are_never_taken_for_templates(ansible: Ansible, vendor: Vendor) -> None:
+def test_texts_are_never_taken_for_templates(ansible: Plays, vendor: Vendor) -> None:
     vendor.spec["id"] = "gw-{{ 40 + 2 }}"
     variables = {"drill_program": "gateway", "drill_requests": [vendor.request("state")]}
     [result] = ansible.play("state.yml", {"gw-a1": variables}, 40)["gw-a1"].data["results"]
@@ -156,7 +204,7 @@ def test_texts_are_never_taken_for_templates(ansible: Ansible, vendor: Vendor) -
 
 
 def test_the_callers_environment_stays_with_the_caller(
-    ansible: Ansible, vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ansible: Plays, vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_SECRET", "hunter2-hunter2")
     variables = {"drill_program": "gateway", "drill_requests": [vendor.request("state")]}
@@ -168,7 +216,7 @@ def test_the_callers_environment_stays_with_the_caller(
 
 
 def test_a_connection_that_breaks_in_the_middle_is_indeterminate(
-    ansible: Ansible, server: sshd.Server, vendor: Vendor, fronts: list[Front]
+    ansible: Plays, server: sshd.Server, vendor: Vendor, fronts: list[Front]
 ) -> None:
     fronts[0].mute = True
     vendor.spec["release_s"] = 4.0
@@ -178,7 +226,7 @@ def test_a_connection_that_breaks_in_the_middle_is_indeterminate(
     )
     play.start()
     until(lambda: vendor.pid() is None, "stopped", 20)
-    for pid in list(descendants(server.process.pid)):
+    for pid in [item.pid for item in processes.below(server.process.pid)]:
         os.kill(pid, signal.SIGKILL) if b"sshd" in Path(f"/proc/{pid}/cmdline").read_bytes() else None
     play.join()
     assert found["gw-a1"].outcome is Outcome.INDETERMINATE
@@ -187,7 +235,7 @@ def test_a_connection_that_breaks_in_the_middle_is_indeterminate(
 
 
 def test_at_the_deadline_everything_is_ended_and_the_outcome_is_unknown(
-    ansible: Ansible, server: sshd.Server, vendor: Vendor, fronts: list[Front], tmp_path: Path
+    ansible: Plays, server: sshd.Server, vendor: Vendor, fronts: list[Front], tmp_path: Path
 ) -> None:
     fronts[0].mute = True
     vendor.spec["release_s"] = 8.0
@@ -195,10 +243,139 @@ def test_at_the_deadline_everything_is_ended_and_the_outcome_is_unknown(
     found = ansible.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2], deadline_s=15)}, 4)["gw-a1"]
     took = time.monotonic() - begin
     assert found.outcome is Outcome.TIMED_OUT
-    assert 4 <= took < 9
+    assert 4 <= took < 7
     assert [line for line in command_lines() if str(tmp_path / "work") in line] == []
     assert [line for line in command_lines() if line.startswith("ssh ") and str(server.folder) in line] == []
     until(lambda: "logged_in=yes" in vendor.status(), "the host has finished by itself", 20)
+
+
+def hang(vendor: Vendor, fronts: list[Front]) -> dict[str, dict[str, object]]:
+    """A change that takes eight seconds on its host: the front says nothing, so its release time is waited out."""
+    fronts[0].mute = True
+    vendor.spec["release_s"] = 8.0
+    return {"gw-a1": repoint(vendor, fronts[2], deadline_s=25)}
+
+
+def test_a_stop_ends_a_play_that_hangs_with_all_that_went_away_from_it(
+    ansible: Plays, server: sshd.Server, vendor: Vendor, fronts: list[Front]
+) -> None:
+    asked_at: list[float] = []
+
+    def stop() -> bool:
+        if vendor.pid() is None:
+            asked_at.append(time.monotonic())
+        return bool(asked_at)
+
+    found = ansible.play("repoint.yml", {**hang(vendor, fronts), "gone": repoint(vendor, fronts[2])}, 40, stop)
+    assert time.monotonic() - asked_at[0] < 2
+    assert found["gw-a1"].outcome is Outcome.INDETERMINATE
+    assert found["gw-a1"].message == "no result from gw-a1: ended because an abort was asked for"
+    assert found["gone"].outcome is Outcome.FAILED, "what was heard before stays known"
+    assert marked(ansible.folder) == []
+    assert [line for line in command_lines() if str(ansible.folder) in line] == []
+    assert [line for line in command_lines() if line.startswith("ssh ") and str(server.folder) in line] == []
+    until(lambda: "logged_in=yes" in vendor.status(), "the host has finished by itself", 20)
+
+
+def test_a_play_that_was_begun_before_is_joined_and_nothing_is_sent_again(
+    ansible: Plays, server: sshd.Server, vendor: Vendor, fronts: list[Front]
+) -> None:
+    class Lost(Exception):
+        """This orchestrator is gone."""
+
+    def stop() -> bool:
+        if vendor.pid() is None:
+            raise Lost
+        return False
+
+    fronts[0].mute = True
+    asked = {"gw-a1": repoint(vendor, fronts[2])}
+    before = server.commands()
+    with pytest.raises(Lost):
+        ansible.play("repoint.yml", asked, 40, stop)
+    assert guard.fate(ansible.folder) is Fate.RUNNING
+    scratch = _scratch_of(ansible.folder)
+    assert scratch.is_dir()
+    other = {"gw-a1": repoint(vendor, fronts[1])}
+    found = [ansible.join("repoint.yml", other)["gw-a1"] for _ in range(2)]
+    assert [item.outcome for item in found] == [Outcome.SUCCEEDED] * 2, found[0].message
+    assert found[0] == found[1]
+    assert found[0].data["results"][0]["new"] == [fronts[2].endpoint]
+    assert server.commands() - before == 1
+    assert not scratch.exists()
+
+
+def test_a_play_whose_guard_is_killed_ends_itself_and_is_indeterminate(
+    ansible: Plays, vendor: Vendor, fronts: list[Front]
+) -> None:
+    asked = hang(vendor, fronts)
+    killed: list[Path] = []
+
+    def stop() -> bool:
+        if vendor.pid() is None and not killed:
+            killed.append(ansible.folder)
+            kill_guard(ansible.folder)
+            until(lambda: not marked(ansible.folder), "the child has ended all that it started", 3)
+        return False
+
+    found = ansible.play("repoint.yml", asked, 40, stop)["gw-a1"]
+    assert killed
+    assert found.outcome is Outcome.INDETERMINATE
+    assert "its guard was killed" in found.message
+    assert guard.fate(ansible.folder) is Fate.LOST
+
+
+def test_of_a_play_whose_guard_and_child_are_killed_a_sweep_leaves_nothing(
+    ansible: Plays, vendor: Vendor, fronts: list[Front]
+) -> None:
+    asked = hang(vendor, fronts)
+    left: list[int] = []
+
+    def stop() -> bool:
+        if vendor.pid() is None and not left:
+            child = next(item for item in marked(ansible.folder) if b"ansible_child" in _command(item.pid))
+            kill_guard(ansible.folder)
+            with suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
+            left.extend(item.pid for item in marked(ansible.folder))
+        return False
+
+    found = ansible.play("repoint.yml", asked, 40, stop)["gw-a1"]
+    assert found.outcome is Outcome.INDETERMINATE
+    assert left, "they had lost everybody who could end them"
+    assert marked(ansible.folder) == []
+    assert [pid for pid in left if processes.find(pid)] == []
+
+
+def _scratch_of(folder: Path) -> Path:
+    """Where Ansible's temporary files are, by what it was given."""
+    return Path(json.loads((folder / "command.json").read_text())["env"]["TMPDIR"])
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_call_that_was_given_up_is_not_played(
+    ansible: Plays, server: sshd.Server, vendor: Vendor, fronts: list[Front], tmp_path: Path
+) -> None:
+    before = server.commands()
+    assert guard.fate(tmp_path / "work" / "call-1") is Fate.NEVER
+    with pytest.raises(StepFailed, match="given up"):
+        ansible.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2])}, 40)
+    assert server.commands() == before
+
+
+def test_a_folder_that_cannot_be_made_lets_nothing_begin(
+    server: sshd.Server, vendor: Vendor, fronts: list[Front], tmp_path: Path
+) -> None:
+    site = server.hosts_yml(tmp_path / "site", ["gw-a1"])
+    (tmp_path / "steps").write_text("a file where a folder is wanted")
+    plays = Plays(Ansible(site, ROOT / "playbooks", server.settings), tmp_path / "steps")
+    before = server.commands()
+    with pytest.raises(StepFailed, match="nothing was begun"):
+        plays.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2])}, 40)
+    assert server.commands() == before
 
 
 def test_a_line_that_was_cut_off_takes_no_other_host_s_result_away() -> None:
