@@ -23,8 +23,9 @@ Heard = Callable[[dict[str, Any]], None]
 class Feed:
     """A thread that runs the sampler on one host, hands on each line, and connects again when it is lost.
 
-    `program` makes the program from the host's time of the last line heard, so that the host reports what
-    its logs say of the gap. `heard` gets each line; `connected` gets "up" or "lost" with the reason.
+    `program` makes the program from the host's time of the last line heard (`since`: by an earlier sampler of
+    the run), so that the host reports what its logs say of the gap. `heard` gets each line; `connected` gets
+    "up" or "lost" with the reason.
     """
 
     def __init__(
@@ -35,13 +36,14 @@ class Feed:
         heard: Heard,
         connected: Callable[[str, str, str], None],
         silence_s: float,
+        since: float | None,
     ) -> None:
         self._target, self._settings = target, settings
         self._program, self._heard, self._connected = program, heard, connected
         self._silence_s = silence_s
         self._stopping = threading.Event()
         self._channel: Channel | None = None
-        self._last_at: float | None = None
+        self._last_at = since
         self._thread = threading.Thread(target=self._run, name=f"sampler {target.name}", daemon=True)
 
     def start(self) -> None:

@@ -185,12 +185,16 @@ class Sshd:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def processes(self) -> list[int]:
+        """What runs in its sessions."""
+        return descendants(self._process.pid)
+
     def close(self) -> None:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        for pid in (self._process.pid, *descendants(self._process.pid)):
+        for pid in (self._process.pid, *self.processes()):
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
@@ -238,6 +242,10 @@ class Lab:
         self._sshd[name] = sshd
         assert eventually(sshd.answers), (self.folder / f"sshd-{address}.log").read_text()
         return sshd
+
+    def sessions(self) -> list[int]:
+        """Every process below the hosts' sshds."""
+        return [pid for sshd in self._sshd.values() for pid in sshd.processes()]
 
     def front(self, name: str) -> Front:
         """Listen at a front's address."""
