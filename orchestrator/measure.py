@@ -76,20 +76,23 @@ def gateway_times(
     window: Window,
     list_changed: bool,
 ) -> GatewayTimes:
-    """Times of one gateway: broken, connection restored, login restored, and where it was when."""
+    """Times of one gateway: broken, connection restored, login restored, and where it was when.
+
+    A host that fails can stamp nothing: its gateways are out from the fault's moment on, and so is the number that
+    a cold standby starts with, which stands under the standby.
+    """
     inside = series.within(window)
     good = allowed_fronts(plan, topology, change)
     up = [front_of(topology, sample) in good for sample in inside.samples]
     interval_s = topology.site.sample_interval_ms / 1000
     receives_only = topology.gateway[change.gateway].receives_only
-    if receives_only:
-        broken, login = _stall(series, window, interval_s)
-        broken_stamped = login_stamped = False
-    else:
-        broken, broken_stamped = _broken(topology, inside, change.before.front)
-        login, login_stamped = _recovered(inside, up, broken)
-    stamped = broken_stamped and login_stamped
-    last = inside.samples[-1] if inside.samples else None
+    gone = change.host in plan.fault.hosts
+    broken, login, stamped = (
+        (window.fault_at, *_recovered(inside, up, window.fault_at))
+        if gone or change.before is None
+        else _outage(topology, change.before.front, receives_only, series, window, up)
+    )
+    last = inside.samples[-1] if inside.samples and not gone else None
     before = _last([item for item in series.samples if item.at < window.fault_at])
     after = _last(series.samples)
     return GatewayTimes(
@@ -102,8 +105,8 @@ def gateway_times(
         connected_at=_connected(inside, broken, login),
         login_at=login,
         switch_s=None if broken is None or login is None else max(0.0, login - broken),
-        gap_s=_gap(series, window, interval_s),
-        resolution_s=0.0 if stamped else interval_s,
+        gap_s=_gap(series, window, interval_s) if change.before else _first_data(inside, window),
+        resolution_s=0.0 if stamped and not gone and change.before else interval_s,
         front_before=front_of(topology, before),
         front_during=front_of(topology, last),
         front_after=front_of(topology, after),
@@ -115,9 +118,21 @@ def gateway_times(
     )
 
 
+def _outage(
+    topology: Topology, home: str, receives_only: bool, series: Series, window: Window, up: Sequence[bool]
+) -> tuple[float | None, float | None, bool]:
+    """(broken, log-in restored, both stamped at the gateway) by what was seen at the gateway itself."""
+    if receives_only:
+        return *_stall(series, window, topology.site.sample_interval_ms / 1000), False
+    inside = series.within(window)
+    broken, broken_stamped = _broken(topology, inside, home)
+    login, login_stamped = _recovered(inside, up, broken)
+    return broken, login, broken_stamped and login_stamped
+
+
 def _came_back(change: GatewayChange, up: Sequence[bool]) -> bool:
     """Whether it worked at the end, for as many samples as recovery asks for."""
-    if change.action is Action.NO_BUSINESS:
+    if change.action.stays_down:
         return False
     return len(up) >= GREENS_IN_A_ROW and all(up[-GREENS_IN_A_ROW:])
 
@@ -158,6 +173,12 @@ def _gap(series: Series, window: Window, interval_s: float) -> float | None:
     """The longest time without a new sequence that touches the fault's window; None: nothing came, or not again."""
     last, first = _longest_gap(series, window, interval_s)
     return None if last is None or first is None else first - last
+
+
+def _first_data(inside: Series, window: Window) -> float | None:
+    """Seconds from the fault to the first new sequence at a standby that was not running; None: nothing came."""
+    moves = _moves(inside.samples)
+    return moves[0] - window.fault_at if moves else None
 
 
 def _stall(series: Series, window: Window, interval_s: float) -> tuple[float | None, float | None]:

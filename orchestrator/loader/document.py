@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import DefinitionError, Problem
-from orchestrator.model.topology import InventoryProblems
+from orchestrator.model.consistency import InventoryProblems
 
 FieldPath = tuple[str | int, ...]
 

@@ -42,6 +42,8 @@ class ParameterType(StrEnum):
     CENTRE = "centre"
     CARRIER = "carrier"
     LINE = "line"
+    HOST = "host"
+    MANNER = "manner"
 
 
 class Parameter(Frozen):
@@ -55,20 +57,29 @@ class Parameter(Frozen):
 
 
 Reference = Annotated[str, Field(pattern=r"^\$?[a-z0-9][a-z0-9-]*$", description="An id, or $parameter")]
+MannerReference = Annotated[str, Field(pattern=r"^\$[a-z0-9][a-z0-9-]*$", description="$parameter")]
+HOST_MANNERS = (FaultManner.DARK, FaultManner.FREEZE)  # one that answers wrongly is no failed host
 
 
 class FaultSpec(Frozen):
     """What fails, in ids or `$parameter` references."""
 
-    manner: FaultManner = FaultManner.DARK
+    manner: FaultManner | MannerReference = FaultManner.DARK
     centres: tuple[Reference, ...] = ()
     carriers: tuple[Reference, ...] = ()
     lines: tuple[Reference, ...] = ()
+    hosts: Annotated[tuple[Reference, ...], Field(description="Gateway hosts")] = ()
 
     @model_validator(mode="after")
     def _something_fails(self) -> Self:
-        if not any((self.centres, self.carriers, self.lines)):
-            raise ValueError("expected at least one centre, carrier or line that fails, found none")
+        if not any((self.centres, self.carriers, self.lines, self.hosts)):
+            raise ValueError("expected at least one centre, carrier, line or host that fails, found none")
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_fail_silently(self) -> Self:
+        if self.hosts and isinstance(self.manner, FaultManner) and self.manner not in HOST_MANNERS:
+            raise ValueError(f"expected manner dark or freeze for a host that fails, found {self.manner}")
         return self
 
 
@@ -115,6 +126,24 @@ class Checks(Frozen):
     after_restoration: tuple[Check, ...]
 
 
+class Watched(StrEnum):
+    """What the sampler can tell of a gateway all the time."""
+
+    PROCESS = "process"
+    LOGIN = "login"
+
+
+class StopConditions(Frozen):
+    """What ends a run by itself: it goes back as after an abort; an incident stops and holds."""
+
+    outage_s: Annotated[Seconds | None, Field(description="A gateway that is to work is out for longer than this")] = (
+        None
+    )
+    never_fail: Annotated[
+        tuple[Watched, ...], Field(description="What a gateway that the fault does not touch must never lose")
+    ] = ()
+
+
 class Drill(Frozen):
     """A drill: what fails, how the firm responds, what must hold."""
 
@@ -131,16 +160,20 @@ class Drill(Frozen):
     responses: Annotated[dict[Mode, Response], Field(description="Default response per mode")]
     hold_s: Annotated[Seconds, Field(description="How long the switched state is held")] = 3
     objectives: tuple[Objective, ...] = ()
+    stop: StopConditions = StopConditions()
     checks: Checks
     manual: Annotated[tuple[Title, ...], Field(description="What people do beside the tool")] = ()
 
     @model_validator(mode="after")
     def _references_are_parameters(self) -> Self:
-        for field in ("centres", "carriers", "lines"):
-            for value in getattr(self.fault, field):
+        for field in ("manner", "centres", "carriers", "lines", "hosts"):
+            found = getattr(self.fault, field)
+            for value in (found,) if isinstance(found, str) else found:
                 if value.startswith("$") and value[1:] not in self.parameters:
                     known = ", ".join(sorted(self.parameters)) or "none declared"
                     raise ValueError(f"expected fault.{field} to use a declared parameter ({known}), found {value}")
+        if self.fault.hosts and self.move_to:
+            raise ValueError("expected no move_to where a host fails: its standby is at the same centres")
         missing = [mode for mode in Mode if mode not in self.responses]
         if missing:
             raise ValueError(f"expected a default response for every mode, missing {', '.join(missing)}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from orchestrator.model.base import Frozen, Seconds, Title
-from orchestrator.model.drill import Check, Checks, FaultManner, Mode, Objective, Response
+from orchestrator.model.drill import Check, Checks, FaultManner, Mode, Objective, Response, StopConditions
 from orchestrator.model.topology import GatewayClass
 
 
@@ -40,6 +40,16 @@ class Action(StrEnum):
     OWN_LIST = "own-list"  # observe: its own ordered list fails over
     REPOINT = "repoint"  # its list is changed
     NO_BUSINESS = "no-such-business"  # its service does not exist where the others go
+    TAKEN_OVER = "taken-over"  # its host fails; it is fenced, and its cold standby goes on with its number
+    TAKE_OVER = "take-over"  # cold standby: starts with the number of the gateway that is fenced
+    HOT_STANDBY = (
+        "hot-standby"  # its host fails; its pair has a number of its own and is logged in: nothing is switched
+    )
+
+    @property
+    def stays_down(self) -> bool:
+        """Whether the gateway itself is not expected to work while the fault lasts."""
+        return self in (Action.NO_BUSINESS, Action.TAKEN_OVER, Action.HOT_STANDBY)
 
 
 class Placement(Frozen):
@@ -52,19 +62,27 @@ class Placement(Frozen):
 
 
 class GatewayChange(Frozen):
-    """What the plan means for one gateway."""
+    """What the plan means for one gateway. `before` is None for a cold standby: it does not run. `after` is None for
+    one that is not to work while the fault lasts.
+    """
 
     gateway: str
     number: str
     gateway_class: GatewayClass
     host: str
     action: Action
-    before: Placement
+    before: Placement | None
     after: Placement | None
     list_before: tuple[str, ...]
     list_after: tuple[str, ...]
     reason: Title
     wave: int | None = None
+    standby: Annotated[
+        str | None, Field(description="The gateway that carries its business while its host is down")
+    ] = None
+    stands_in_for: Annotated[str | None, Field(description="Cold standby: the gateway whose number it starts with")] = (
+        None
+    )
 
 
 class PathChange(Frozen):
@@ -104,6 +122,10 @@ class Verb(StrEnum):
     REPOINT = "repoint"  # change a gateway's list, one round trip
     RESTORE = "restore"  # the file's own previous bytes back, one round trip
     RESTART = "restart"  # stop, prove out, start: so that a gateway begins at the top of its list again
+    FENCE = "fence"  # make sure that a gateway cannot log in, prove it, wait until its number is free
+    TAKE_OVER = "take_over"  # start the cold standby of a gateway whose fence is proved
+    GIVE_BACK = "give_back"  # stop that standby again, prove it out, wait until the number is free
+    UNFENCE = "unfence"  # let the gateway log in again
     WAIT = "wait"  # wait for a measured condition
     HOLD = "hold"
     PROVE = "prove"
@@ -160,6 +182,7 @@ class Plan(Frozen):
     out_of_service: Annotated[tuple[str, ...], Field(description="Lines that are down already")] = ()
     objectives: tuple[Objective, ...]
     checks: Checks
+    stop: StopConditions = StopConditions()
     steps: tuple[Step, ...]
     notes: tuple[Title, ...] = ()
 
@@ -171,6 +194,12 @@ class Plan(Frozen):
     @property
     def id(self) -> str:
         return f"{self.drill}-{self.digest[:8]}"
+
+    @cached_property
+    def fence_routers(self) -> tuple[str, ...]:
+        """CE routers on which a host may have to be cut off from the fronts."""
+        fences = (target for step in self.steps if step.verb is Verb.FENCE for target in step.targets)
+        return tuple(sorted({router for target in fences for router in target.arguments["routers"]}))
 
     @cached_property
     def affected(self) -> tuple[GatewayChange, ...]:

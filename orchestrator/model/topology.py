@@ -1,11 +1,8 @@
 """Everything a drill may touch, read from `inventory/<site>/`. Facts only, no I/O.
 
-Cross-references and the rules of an inventory that can never be right (a certificate on two active
-gateways, a satellite line to Beijing) are checked here and raised as `InventoryProblems`, which carry
-the field, so that the loader can name file and line. What is legal but unwise is the audit's business.
+What the parts of an inventory must be to each other is checked by `consistency`, whenever a Topology is made.
 """
 
-from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -15,20 +12,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from orchestrator.errors import Problem
 from orchestrator.model.base import Frozen, Id, Seconds, Title
 from orchestrator.model.people import People
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 GatewayNumber = Annotated[str, Field(pattern=r"^[A-Z]{0,4}[0-9]{3,10}[A-Z]{0,2}$")]
-
-
-class InventoryProblems(ValueError):
-    """Problems of an inventory as a whole; each knows its field."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(str(problem) for problem in problems))
 
 
 class GatewayClass(StrEnum):
@@ -298,6 +286,11 @@ class Service(Frozen):
     unit: str | None = None
     start: tuple[str, ...] | None = None
     stop: tuple[str, ...] | None = None
+    disable: Annotated[
+        tuple[str, ...] | None,
+        Field(description="Keeps watchdog and boot from starting it while it is fenced, beside its file moved aside"),
+    ] = None
+    enable: Annotated[tuple[str, ...] | None, Field(description="Undoes disable")] = None
     process: Annotated[str, Field(description="Found in the process's command line")]
 
     @model_validator(mode="after")
@@ -306,6 +299,8 @@ class Service(Frozen):
             raise ValueError("manager systemd needs unit")
         if self.manager is ServiceManager.COMMAND and not (self.start and self.stop):
             raise ValueError("manager command needs start and stop")
+        if bool(self.disable) != bool(self.enable):
+            raise ValueError("expected disable and enable together, found one of them")
         return self
 
 
@@ -367,6 +362,9 @@ class Gateway(Frozen):
     role: Role
     pair: Annotated[Id | None, Field(description="The other member of the pair")] = None
     enabled: Annotated[bool, Field(description="false: a cold standby, must not run")] = True
+    standby_for: Annotated[
+        Id | None, Field(description="The gateway whose number a cold standby shares and goes on with")
+    ] = None
     protocol: Protocol = Protocol.STANDARD
     servers: Annotated[tuple[Id, ...], Field(min_length=1, description="Ordered list of fronts")]
     certificates: tuple[Id, ...] = ()
@@ -402,9 +400,9 @@ class Topology(Frozen):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        found = list(problems(self))
-        if found:
-            raise InventoryProblems(found)
+        from orchestrator.model.consistency import require  # noqa: PLC0415 - it is written in terms of these models
+
+        require(self)
         return self
 
     @cached_property
@@ -448,6 +446,21 @@ class Topology(Frozen):
         """Seconds of silence after which this front forgets a half-open session; None: unknown."""
         return front.session_timeout_s or self.site.session_timeout_s
 
+    def longest_release_s(self, gateway: Gateway) -> float | None:
+        """Seconds after which the number is certainly free once the gateway is silent; None: unknown.
+
+        The longest of any front that it could be logged in to, listed now or not: after a move the session stands
+        at a front outside the everyday list.
+        """
+        kind = (gateway.gateway_class, gateway.protocol)
+        times = [self.release_s(front) for front in self.fronts if (front.service, front.protocol) == kind]
+        known = [time for time in times if time is not None]
+        return max(known) if known and len(known) == len(times) else None
+
+    def cold_standbys(self, gateway: str) -> list[Gateway]:
+        """Gateways that share this one's number and start only when it is proved to be out."""
+        return [item for item in self.gateways if item.standby_for == gateway]
+
     def link_between(self, one: str, other: str) -> Link | None:
         """The firm's own link between two CE routers, if there is one."""
         return next((link for link in self.links if set(link.routers) == {one, other}), None)
@@ -460,241 +473,3 @@ class Topology(Frozen):
 def fill(text: str, gateway: Gateway) -> str:
     """Put the gateway's number and id into a profile's text."""
     return text.replace("{number}", gateway.number).replace("{id}", gateway.id)
-
-
-def problems(topology: Topology) -> Iterator[Problem]:
-    """Everything that makes an inventory wrong as a whole, each with its field."""
-    yield from _unique_ids(topology)
-    yield from _references(topology)
-    yield from _addresses(topology)
-    yield from _lines(topology)
-    yield from _fronts(topology)
-    yield from _gateways(topology)
-    yield from _certificates(topology)
-
-
-def _unique_ids(t: Topology) -> Iterator[Problem]:
-    for kind in (
-        "centres",
-        "fronts",
-        "carriers",
-        "rooms",
-        "routers",
-        "links",
-        "lines",
-        "hosts",
-        "certificates",
-        "gateways",
-    ):
-        seen: dict[str, int] = {}
-        for index, item in enumerate(getattr(t, kind)):
-            if item.id in seen:
-                yield Problem(
-                    (kind, index, "id"),
-                    f"expected a unique id, found {item.id!r} again (first at {kind}.{seen[item.id]})",
-                )
-            seen.setdefault(item.id, index)
-
-
-def _unknown(path: tuple[str | int, ...], what: str, name: str, known: set[str]) -> Iterator[Problem]:
-    if name not in known:
-        yield Problem(path, f"expected a known {what} ({', '.join(sorted(known)) or 'none defined'}), found {name!r}")
-
-
-def _references(t: Topology) -> Iterator[Problem]:
-    """Every name that points at something points at something that is there."""
-    centres, lines, routers, hosts, fronts = set(t.centre), set(t.line), set(t.router), set(t.host), set(t.front)
-    certificates = {item.id for item in t.certificates}
-    table: tuple[tuple[str, str, str, set[str]], ...] = (
-        ("fronts", "centre", "centre", centres),
-        ("routers", "room", "room", set(t.room)),
-        ("links", "routers", "router", routers),
-        ("lines", "carrier", "carrier", set(t.carrier)),
-        ("lines", "router", "router", routers),
-        ("lines", "into", "centre", centres),
-        ("lines", "carries", "centre", centres),
-        ("lines", "survives_loss_of", "centre", centres),
-        ("hosts", "room", "room", set(t.room)),
-        ("hosts", "router", "router", routers),
-        ("certificates", "host", "host", hosts),
-        ("gateways", "profile", "profile", set(t.profiles)),
-        ("gateways", "host", "host", hosts),
-        ("gateways", "pair", "gateway", set(t.gateway)),
-        ("gateways", "servers", "front", fronts),
-        ("gateways", "certificates", "certificate", certificates),
-    )
-    for kind, field, what, known in table:
-        for i, item in enumerate(getattr(t, kind)):
-            value = getattr(item, field)
-            if isinstance(value, tuple):
-                for j, name in enumerate(value):
-                    yield from _unknown((kind, i, field, j), what, name, known)
-            elif value is not None:
-                yield from _unknown((kind, i, field), what, value, known)
-    for i, router in enumerate(t.routers):
-        for centre, path in router.paths.items():
-            yield from _unknown(("routers", i, "paths", centre), "centre", centre, centres)
-            for j, line in enumerate(path):
-                yield from _unknown(("routers", i, "paths", centre, j), "line", line, lines)
-    for i, gateway in enumerate(t.gateways):
-        if gateway.certificate is not None:
-            where = ("gateways", i, "certificate")
-            yield from _unknown(where, "certificate of its own list", gateway.certificate, set(gateway.certificates))
-
-
-def _inside(
-    path: tuple[str | int, ...], address: IPv4Address, network: IPv4Network | None, name: str
-) -> Iterator[Problem]:
-    if network is not None and address not in network:
-        yield Problem(path, f"expected an address inside {network} ({name}), found {address}")
-
-
-def _addresses(t: Topology) -> Iterator[Problem]:
-    management = t.site.management_network
-    networks = {room.id: room.network for room in t.rooms}
-    taken: dict[IPv4Address, str] = {}
-
-    def once(path: tuple[str | int, ...], address: IPv4Address) -> Iterator[Problem]:
-        field = ".".join(map(str, path))
-        if address in taken:
-            yield Problem(path, f"expected an address of its own, found {address}, which {taken[address]} has too")
-        taken.setdefault(address, field)
-
-    for kind in ("routers", "hosts"):
-        for i, item in enumerate(getattr(t, kind)):
-            yield from _inside(
-                (kind, i, "management_address"), item.management_address, management, "management network"
-            )
-            yield from _inside(
-                (kind, i, "site_address"), item.site_address, networks.get(item.room), f"room {item.room}"
-            )
-            yield from once((kind, i, "management_address"), item.management_address)
-            yield from once((kind, i, "site_address"), item.site_address)
-    for i, line in enumerate(t.lines):
-        yield from _inside(("lines", i, "local_address"), line.local_address, line.network, "the line's network")
-        yield from _inside(("lines", i, "remote_address"), line.remote_address, line.network, "the line's network")
-        yield from once(("lines", i, "local_address"), line.local_address)
-        yield from once(("lines", i, "remote_address"), line.remote_address)
-    for i, front in enumerate(t.fronts):
-        centre = t.centre.get(front.centre)
-        yield from _inside(
-            ("fronts", i, "address"), front.address, centre.network if centre else None, f"centre {front.centre}"
-        )
-
-
-def _lines(t: Topology) -> Iterator[Problem]:
-    for i, line in enumerate(t.lines):
-        for j, name in enumerate(line.carries):
-            centre = t.centre.get(name)
-            if centre and centre.role is CentreRole.DISASTER_RECOVERY and line.kind is not LineKind.TERRESTRIAL:
-                yield Problem(
-                    ("lines", i, "carries", j),
-                    f"expected no satellite line towards {name}: satellite users cannot reach the remote DR "
-                    "centre (SSCC-A.2.1)",
-                )
-            if centre and centre.role is CentreRole.DISASTER_RECOVERY and not line.value_added_network:
-                yield Problem(
-                    ("lines", i, "carries", j),
-                    f"expected value_added_network: true on a line that carries {name} (SSCC-A.2.1), found false",
-                )
-    for i, router in enumerate(t.routers):
-        for centre_id, path in router.paths.items():
-            for j, name in enumerate(path):
-                step = t.line.get(name)
-                if step is None:
-                    continue
-                where = ("routers", i, "paths", centre_id, j)
-                if centre_id not in step.carries:
-                    yield Problem(
-                        where,
-                        f"expected a line that carries {centre_id}, found {name}, which carries "
-                        f"{', '.join(step.carries)}",
-                    )
-                if step.router != router.id and t.link_between(step.router, router.id) is None:
-                    yield Problem(
-                        where,
-                        f"expected a line on {router.id} or on a router linked to it, found {name} on {step.router}",
-                    )
-
-
-def _fronts(t: Topology) -> Iterator[Problem]:
-    endpoints: dict[str, str] = {}
-    for i, front in enumerate(t.fronts):
-        multicast = front.service is GatewayClass.MARKET_DATA_MULTICAST
-        if multicast != (front.group is not None):
-            yield Problem(("fronts", i, "group"), "expected a group exactly for a market-data-multicast front")
-        if front.group is not None and not front.group.is_multicast:
-            yield Problem(("fronts", i, "group"), f"expected a multicast group (224.0.0.0/4), found {front.group}")
-        if front.endpoint in endpoints:
-            yield Problem(
-                ("fronts", i, "port"),
-                f"expected an endpoint of its own, found {front.endpoint}, which {endpoints[front.endpoint]} has too",
-            )
-        endpoints.setdefault(front.endpoint, front.id)
-
-
-def _gateways(t: Topology) -> Iterator[Problem]:
-    numbers: dict[str, Gateway] = {}
-    for i, gateway in enumerate(t.gateways):
-        other = numbers.get(gateway.number)
-        if other is not None and gateway.enabled and other.enabled:
-            yield Problem(
-                ("gateways", i, "number"),
-                f"expected a gateway number of its own (SSCC-2.5), found {gateway.number}, which active "
-                f"gateway {other.id} has too",
-            )
-        if other is None or gateway.enabled:
-            numbers[gateway.number] = gateway
-        pair = t.gateway.get(gateway.pair or "")
-        if pair is not None and (pair.pair != gateway.id or pair.role is gateway.role):
-            yield Problem(
-                ("gateways", i, "pair"),
-                f"expected a pair of one primary and one standby that name each other, found {pair.id} "
-                f"with pair {pair.pair} and role {pair.role}",
-            )
-        for j, name in enumerate(gateway.servers):
-            front = t.front.get(name)
-            if front and (front.service, front.protocol) != (gateway.gateway_class, gateway.protocol):
-                yield Problem(
-                    ("gateways", i, "servers", j),
-                    f"expected a front for {gateway.gateway_class} ({gateway.protocol}), found {name} for "
-                    f"{front.service} ({front.protocol})",
-                )
-            if name in gateway.servers[:j]:
-                yield Problem(("gateways", i, "servers", j), f"expected each front once, found {name} again")
-
-
-def _certificates(t: Topology) -> Iterator[Problem]:
-    by_id = {item.id: item for item in t.certificates}
-    users: dict[str, str] = {}
-    for i, certificate in enumerate(t.certificates):
-        if certificate.kind is CertificateKind.EKEY and certificate.host is None:
-            yield Problem(("certificates", i, "host"), "expected the host that holds the EKey, found none")
-        if certificate.valid_to <= certificate.valid_from:
-            yield Problem(
-                ("certificates", i, "valid_to"),
-                f"expected a date after valid_from {certificate.valid_from}, found {certificate.valid_to}",
-            )
-    for i, gateway in enumerate(t.gateways):
-        for j, name in enumerate(gateway.certificates):
-            item = by_id.get(name)
-            if item and item.gateway_number != gateway.number:
-                yield Problem(
-                    ("gateways", i, "certificates", j),
-                    f"expected a certificate of gateway number {gateway.number}, found {name} of {item.gateway_number}",
-                )
-        used = by_id.get(gateway.certificate or "")
-        if used is None or not gateway.enabled:
-            continue
-        if used.id in users:
-            yield Problem(
-                ("gateways", i, "certificate"),
-                f"expected a certificate that no other active gateway uses (SSE-2.2c), found {used.id}, "
-                f"which {users[used.id]} uses",
-            )
-        users.setdefault(used.id, gateway.id)
-        if used.kind is CertificateKind.EKEY and used.host is not None and used.host != gateway.host:
-            yield Problem(
-                ("gateways", i, "certificate"),
-                f"expected an EKey on host {gateway.host}, found {used.id} on {used.host}",
-            )

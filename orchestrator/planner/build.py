@@ -6,11 +6,14 @@ from datetime import date
 
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.model.base import Title
-from orchestrator.model.drill import Drill, Mode, Parameter, ParameterType, Response
+from orchestrator.model.drill import HOST_MANNERS, Drill, FaultManner, Mode, Parameter, ParameterType, Response
 from orchestrator.model.plan import Action, Fault, GatewayChange, Plan, digest_of
 from orchestrator.model.topology import LineKind, Topology
+from orchestrator.planner.handover import fence_waves
 from orchestrator.planner.network import lines_lost
-from orchestrator.planner.placement import Question, gateway_changes, path_changes
+from orchestrator.planner.placement import gateway_changes, path_changes
+from orchestrator.planner.question import Question
+from orchestrator.planner.standby import can_fence, routers_of
 from orchestrator.planner.steps import all_steps, observation_s
 from orchestrator.planner.waves import in_waves
 
@@ -41,9 +44,10 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
         raise Refused("NOTHING_AFFECTED", f"no gateway uses what fails here ({_say(fault)}); choose another with --set")
     if response is Response.ASSIST:
         _assist_is_possible(topology, changes)
-    waves = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
-    number = {change.gateway: index for index, wave in enumerate(waves, 1) for change in wave}
-    changes = tuple(change.model_copy(update={"wave": number.get(change.gateway)}) for change in changes)
+    undriven = _undriven(topology, changes)
+    if undriven and request.mode is not Mode.INCIDENT:
+        raise Refused("FENCE_NOT_POSSIBLE", f"{undriven}; a host that nobody can reach could not be kept out")
+    changes = _numbered(topology, changes)
     return Plan(
         drill=drill.drill,
         title=drill.title,
@@ -60,8 +64,19 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
         out_of_service=request.out_of_service,
         objectives=drill.objectives,
         checks=drill.checks,
+        stop=drill.stop,
         steps=tuple(all_steps(topology, drill, request.mode, response, changes, paths)),
-        notes=tuple(_notes(topology, fault, drill)),
+        notes=(*_notes(topology, fault, drill), *_by_hand(undriven)),
+    )
+
+
+def _numbered(topology: Topology, changes: tuple[GatewayChange, ...]) -> tuple[GatewayChange, ...]:
+    """Each with its wave; a standby has that of the gateway it stands in for."""
+    repointed = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
+    waves = [*enumerate(repointed, 1), *enumerate(fence_waves(topology, changes), 1)]
+    wave_of = {change.gateway: index for index, wave in waves for change in wave}
+    return tuple(
+        change.model_copy(update={"wave": wave_of.get(change.stands_in_for or change.gateway)}) for change in changes
     )
 
 
@@ -74,7 +89,7 @@ def _parameters(topology: Topology, drill: Drill, settings: dict[str, str]) -> d
         )
     values = {name: settings.get(name, parameter.default) for name, parameter in drill.parameters.items()}
     for name, parameter in drill.parameters.items():
-        allowed = _allowed(topology, parameter)
+        allowed = _allowed(topology, drill, parameter)
         if values[name] not in allowed:
             raise DefinitionError(
                 f"--set {name}={values[name]}: expected a {parameter.type} of this site "
@@ -83,7 +98,7 @@ def _parameters(topology: Topology, drill: Drill, settings: dict[str, str]) -> d
     return values
 
 
-def _allowed(topology: Topology, parameter: Parameter) -> list[str]:
+def _allowed(topology: Topology, drill: Drill, parameter: Parameter) -> list[str]:
     match parameter.type:
         case ParameterType.CENTRE:
             return [
@@ -95,6 +110,10 @@ def _allowed(topology: Topology, parameter: Parameter) -> list[str]:
             return [carrier.id for carrier in topology.carriers]
         case ParameterType.LINE:
             return [line.id for line in topology.lines]
+        case ParameterType.HOST:
+            return [host.id for host in topology.hosts]
+        case ParameterType.MANNER:
+            return [manner.value for manner in (HOST_MANNERS if drill.fault.hosts else FaultManner)]
 
 
 def _fault(topology: Topology, drill: Drill, parameters: dict[str, str]) -> Fault:
@@ -111,15 +130,28 @@ def _fault(topology: Topology, drill: Drill, parameters: dict[str, str]) -> Faul
     carriers = resolved(drill.fault.carriers, dict(topology.carrier), "carriers")
     lines = resolved(drill.fault.lines, dict(topology.line), "lines")
     return Fault(
-        manner=drill.fault.manner,
+        manner=_manner(drill, parameters),
         centres=centres,
         carriers=carriers,
         lines=lines_lost(topology, centres, carriers, lines),
+        hosts=resolved(drill.fault.hosts, dict(topology.host), "hosts"),
     )
 
 
+def _manner(drill: Drill, parameters: dict[str, str]) -> FaultManner:
+    manner = drill.fault.manner
+    if isinstance(manner, FaultManner):
+        return manner
+    if drill.parameters[manner[1:]].type is not ParameterType.MANNER:
+        raise DefinitionError(
+            f"drill {drill.drill}: fault.manner: expected a parameter of type manner, "
+            f"found {manner} of type {drill.parameters[manner[1:]].type}"
+        )
+    return FaultManner(parameters[manner[1:]])
+
+
 def _say(fault: Fault) -> str:
-    return ", ".join((*fault.centres, *fault.carriers, *fault.lines)) or "nothing"
+    return ", ".join((*fault.centres, *fault.carriers, *fault.lines, *fault.hosts)) or "nothing"
 
 
 def _assist_is_possible(topology: Topology, changes: tuple[GatewayChange, ...]) -> None:
@@ -132,6 +164,23 @@ def _assist_is_possible(topology: Topology, changes: tuple[GatewayChange, ...]) 
                 "connect_timeout_s of its profile, "
                 "found one of them unknown; ask the exchange, or use --response observe or repoint",
             )
+
+
+def _by_hand(undriven: str) -> Iterator[Title]:
+    """In an incident the host itself may be reached, or two people may declare it to be off."""
+    if undriven:
+        yield Title(
+            zh="部分接入路由器无法由本系统停用阻断，若故障主机无法登录，需由两人声明主机已断电",
+            en=f"{undriven}; where the host cannot be reached either, two people have to declare that it is off",
+        )
+
+
+def _undriven(topology: Topology, changes: tuple[GatewayChange, ...]) -> str:
+    """Routers on which a fence would be needed and cannot be put."""
+    hosts = {change.host for change in changes if change.action is Action.TAKEN_OVER}
+    routers = sorted({router for host in hosts for router in routers_of(topology, host)})
+    found = [f"{name} (driver {topology.router[name].driver})" for name in routers if not can_fence(topology, name)]
+    return f"expected routers with driver linux for a network fence, found {', '.join(found)}" if found else ""
 
 
 def _notes(topology: Topology, fault: Fault, drill: Drill) -> Iterator[Title]:

@@ -8,21 +8,11 @@ from orchestrator.errors import Refused
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Response
 from orchestrator.model.plan import Action, Fault, GatewayChange, PathChange, Placement
-from orchestrator.model.topology import CertificateKind, Front, Gateway, GatewayClass, Routing, Topology
+from orchestrator.model.topology import CertificateKind, Front, Gateway, Routing, Topology
+from orchestrator.planner.entry import entry_of
 from orchestrator.planner.network import Network, PathKey, under
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of the planner, with every reference resolved."""
-
-    topology: Topology
-    fault: Fault
-    response: Response
-    out_of_service: tuple[str, ...]
-    move_to: str | None
-    classes: tuple[GatewayClass, ...]
-    today: date
+from orchestrator.planner.question import Question
+from orchestrator.planner.standby import carried_on, why_none
 
 
 def path_changes(question: Question) -> tuple[PathChange, ...]:
@@ -80,8 +70,18 @@ def _centres_listed(question: Question, router: str) -> list[str]:
     return [centre for centre in topology.router[router].paths if centre in needed]
 
 
+@dataclass(frozen=True)
+class _Missing:
+    """What keeps a plan from being made, by name, with the sentence that says it of one gateway."""
+
+    code: str
+    sentence: str
+
+
 def gateway_changes(question: Question, paths: tuple[PathChange, ...]) -> tuple[GatewayChange, ...]:
-    """One entry per enabled gateway. Refused names every gateway that would be left without a path."""
+    """One entry per enabled gateway, and one per cold standby that takes over. Refused names every gateway that
+    would be left without a path, or without a standby.
+    """
     topology = question.topology
     before = under(topology, Fault(manner=question.fault.manner), question.out_of_service)
     during = replace(
@@ -89,29 +89,49 @@ def gateway_changes(question: Question, paths: tuple[PathChange, ...]) -> tuple[
         moved={(item.router, item.centre): item.line_after for item in paths},
     )
     judged = [_judge(question, gateway, before, during) for gateway in topology.gateways if gateway.enabled]
-    missing = [item for item in judged if isinstance(item, str)]
-    if missing:
-        raise Refused("NO_PATH", "; ".join(missing))
-    return tuple(item for item in judged if isinstance(item, GatewayChange))
+    missing = [item for item in judged if isinstance(item, _Missing)]
+    for code in dict.fromkeys(item.code for item in missing):
+        raise Refused(code, "; ".join(item.sentence for item in missing if item.code == code))
+    return tuple(change for item in judged if not isinstance(item, _Missing) for change in item)
 
 
-def _judge(  # noqa: PLR0911 - one return per thing that a fault can mean
+def _judge(
     question: Question, gateway: Gateway, before: Network, during: Network
-) -> GatewayChange | str:
+) -> tuple[GatewayChange, ...] | _Missing:
+    """The entries of one gateway, or what is missing for it."""
+    start = _start(question.topology, gateway, before)
+    if start is None:
+        return _Missing("NO_PATH", _never_there(gateway))
+    if gateway.host in question.fault.hosts:
+        return carried_on(question, gateway, start, during) or _Missing("NO_STANDBY", why_none(question, gateway))
+    change = _moved(question, gateway, start, during)
+    return _Missing("NO_PATH", change) if isinstance(change, str) else (change,)
+
+
+def _start(topology: Topology, gateway: Gateway, before: Network) -> Placement | None:
+    """Where it is before the fault: the first front of its list that it reaches."""
+    listed = (topology.front[name] for name in gateway.servers)
+    home = next((front for front in listed if before.line_of(gateway, front)), None)
+    if home is None:
+        return None
+    line = before.line_of(gateway, home)
+    return Placement(front=home.id, centre=home.centre, line=line, certificate=gateway.certificate)
+
+
+def _never_there(gateway: Gateway) -> str:
+    names = ", ".join(gateway.servers)
+    return f"gateway {gateway.id} ({gateway.number}) has no path even before the fault: {names} cannot be reached"
+
+
+def _moved(question: Question, gateway: Gateway, start: Placement, during: Network) -> GatewayChange | str:
     """The change of one gateway, or the sentence that says what path is missing."""
     topology = question.topology
     listed = [topology.front[name] for name in gateway.servers]
-    home = next((front for front in listed if before.line_of(gateway, front)), None)
-    if home is None:
-        names = ", ".join(gateway.servers)
-        return f"gateway {gateway.id} ({gateway.number}) has no path even before the fault: {names} cannot be reached"
-    start = Placement(
-        front=home.id, centre=home.centre, line=before.line_of(gateway, home), certificate=gateway.certificate
-    )
+    home = topology.front[start.front]
     if during.line_of(gateway, home) == start.line:
-        return _change(gateway, start, start, Action.NONE, gateway.servers, _untouched(topology, home))
+        return entry_of(gateway, start, start, Action.NONE, gateway.servers, _untouched(topology, home))
     if question.move_to and gateway.gateway_class not in question.classes:
-        return _change(
+        return entry_of(
             gateway,
             start,
             None,
@@ -127,13 +147,13 @@ def _judge(  # noqa: PLR0911 - one return per thing that a fault can mean
         front=live[0].id, centre=live[0].centre, line=during.line_of(gateway, live[0]), certificate=gateway.certificate
     )
     if live[0].id == home.id:
-        return _change(gateway, start, end, Action.REROUTED, gateway.servers, _rerouted(topology, start, end))
+        return entry_of(gateway, start, end, Action.REROUTED, gateway.servers, _rerouted(topology, start, end))
     if gateway.receives_only or question.response is Response.OBSERVE:
-        return _change(gateway, start, end, Action.OWN_LIST, gateway.servers, _own_list(topology, start, end))
+        return entry_of(gateway, start, end, Action.OWN_LIST, gateway.servers, _own_list(topology, start, end))
     refusal = _certificate_refusal(topology, gateway, question.today)
     if refusal:
         raise Refused(*refusal)
-    return _change(
+    return entry_of(
         gateway, start, end, Action.REPOINT, tuple(front.id for front in live), _repoint(topology, start, end)
     )
 
@@ -194,28 +214,6 @@ def _certificate_refusal(topology: Topology, gateway: Gateway, today: date) -> t
             ),
         )
     return None
-
-
-def _change(
-    gateway: Gateway,
-    before: Placement,
-    after: Placement | None,
-    action: Action,
-    servers: tuple[str, ...],
-    reason: Title,
-) -> GatewayChange:
-    return GatewayChange(
-        gateway=gateway.id,
-        number=gateway.number,
-        gateway_class=gateway.gateway_class,
-        host=gateway.host,
-        action=action,
-        before=before,
-        after=after,
-        list_before=gateway.servers,
-        list_after=servers,
-        reason=reason,
-    )
 
 
 def _line(topology: Topology, line: str | None, language: str) -> str:

@@ -2,16 +2,17 @@
 
 Safe at every prefix: the fault's removal is a step of its own, every change has one step that undoes it,
 a gateway is stopped and proved out before it starts (inside one repoint), and pairs never share a wave.
-Restoration runs in the order: lift the fault, paths back, lists back, gateways home; an abort runs the same
-steps, those whose change never began left out.
+Restoration runs in the order: lift the fault, paths back, numbers back from their standbys and fences down
+(`handover`), lists back, gateways home; an abort runs the same steps, those whose change never began left out.
 """
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.model.base import Title
 from orchestrator.model.drill import Drill, Mode, Response
 from orchestrator.model.plan import Action, GatewayChange, PathChange, Phase, Policy, Step, Target, Verb
 from orchestrator.model.topology import Topology
+from orchestrator.planner.handover import fence_waves, give_back, home_needs, take_over
+from orchestrator.planner.step import step_of
 from orchestrator.planner.waves import in_waves
 
 MARGIN_S = 5  # our choice: on top of what a gateway's own failover can take
@@ -47,7 +48,7 @@ def all_steps(
     waves = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
     yield from _before(drill, affected)
     if mode is not Mode.INCIDENT:
-        yield _step(
+        yield step_of(
             "inject",
             Phase.INJECTING,
             Verb.INJECT,
@@ -57,7 +58,7 @@ def all_steps(
             [Target(kind="fault", name=drill.drill)],
         )
     yield from _switching(topology, mode, response, affected, waves, paths)
-    yield _step(
+    yield step_of(
         "snapshot-during",
         Phase.VERIFYING,
         Verb.SNAPSHOT,
@@ -67,8 +68,9 @@ def all_steps(
     )
     yield _checks(drill, Phase.VERIFYING, "after_switch", "切换后检查", "check after the switch")
     if mode is Mode.INCIDENT:
+        yield _disarm(Phase.CLOSING)
         return
-    yield _step(
+    yield step_of(
         "hold",
         Phase.HOLDING,
         Verb.HOLD,
@@ -78,15 +80,8 @@ def all_steps(
         hold_s=drill.hold_s,
     )
     yield from _restoring(topology, affected, waves, paths)
-    yield _step(
-        "disarm",
-        Phase.RESTORING,
-        Verb.DISARM,
-        "清除目标主机上的运行文件",
-        "take everything of ours off the hosts",
-        ARM_S,
-    )
-    yield _step(
+    yield _disarm(Phase.RESTORING)
+    yield step_of(
         "prove",
         Phase.PROVING_RESTORATION,
         Verb.PROVE,
@@ -97,44 +92,22 @@ def all_steps(
     yield _checks(drill, Phase.PROVING_RESTORATION, "after_restoration", "恢复后检查", "check after restoration")
 
 
-def _step(  # noqa: PLR0913, PLR0917 - a step is a row of a table, and the rows below read as one
-    name: str,
-    phase: Phase,
-    verb: Verb,
-    zh: str,
-    en: str,
-    deadline_s: float,
-    targets: Sequence[Target] = (),
-    policy: Policy = Policy.RERUN,
-    undoes: str | None = None,
-    wave: int | None = None,
-    **arguments: object,
-) -> Step:
-    chosen = tuple(targets) or (Target(kind="site", name="site", arguments=dict(arguments)),)
-    return Step(
-        id=name,
-        phase=phase,
-        verb=verb,
-        title=Title(zh=zh, en=en),
-        targets=chosen,
-        undoes=undoes,
-        policy=policy,
-        deadline_s=deadline_s,
-        wave=wave,
-    )
+def _disarm(phase: Phase) -> Step:
+    zh, en = "清除目标主机上的运行文件", "take everything of ours off the hosts"
+    return step_of("disarm", phase, Verb.DISARM, zh, en, ARM_S)
 
 
 def _checks(drill: Drill, phase: Phase, when: str, zh: str, en: str) -> Step:
     chosen = getattr(drill.checks, when)
-    return _step(f"check-{when.replace('_', '-')}", phase, Verb.CHECK, zh, en, CHECKS_S).model_copy(
+    return step_of(f"check-{when.replace('_', '-')}", phase, Verb.CHECK, zh, en, CHECKS_S).model_copy(
         update={"checks": chosen}
     )
 
 
 def _before(drill: Drill, affected: Sequence[GatewayChange]) -> Iterator[Step]:
     targets = [Target(kind="gateway", name=change.gateway) for change in affected]
-    yield _step("arm", Phase.PRECHECKING, Verb.ARM, "执行前准备", "arm: connections, preflight", ARM_S, targets)
-    yield _step("snapshot", Phase.BASELINING, Verb.SNAPSHOT, "采集演练前快照", "take the snapshot before", SNAPSHOT_S)
+    yield step_of("arm", Phase.PRECHECKING, Verb.ARM, "执行前准备", "arm: connections, preflight", ARM_S, targets)
+    yield step_of("snapshot", Phase.BASELINING, Verb.SNAPSHOT, "采集演练前快照", "take the snapshot before", SNAPSHOT_S)
     yield _checks(drill, Phase.BASELINING, "baseline", "基线检查", "check the baseline")
 
 
@@ -149,7 +122,7 @@ def _switching(
     gently = response is Response.ASSIST or mode is Mode.INCIDENT
     if response is Response.ASSIST and waves:
         longest = max(observation_s(topology, change) or 0 for wave in waves for change in wave)
-        yield _step(
+        yield step_of(
             "observe",
             Phase.SWITCHING,
             Verb.WAIT,
@@ -160,7 +133,7 @@ def _switching(
             wait_s=longest,
         )
     if paths:
-        yield _step(
+        yield step_of(
             "paths",
             Phase.SWITCHING,
             Verb.PATH,
@@ -171,7 +144,7 @@ def _switching(
             Policy.LOOK,
         )
     for number, wave in enumerate(waves, 1):
-        yield _step(
+        yield step_of(
             f"repoint-{number}",
             Phase.SWITCHING,
             Verb.REPOINT,
@@ -182,8 +155,9 @@ def _switching(
             Policy.LOOK,
             wave=number,
         )
+    yield from take_over(topology, affected)
     own = [observation_s(topology, change) or SETTLE_S for change in affected if change.action is Action.OWN_LIST]
-    yield _step(
+    yield step_of(
         "settle",
         Phase.SWITCHING,
         Verb.WAIT,
@@ -225,7 +199,7 @@ def _restoring(
     waves: Sequence[Sequence[GatewayChange]],
     paths: Sequence[PathChange],
 ) -> Iterator[Step]:
-    yield _step(
+    yield step_of(
         "lift",
         Phase.RESTORING,
         Verb.LIFT,
@@ -236,7 +210,7 @@ def _restoring(
         undoes="inject",
     )
     if paths:
-        yield _step(
+        yield step_of(
             "paths-back",
             Phase.RESTORING,
             Verb.PATH,
@@ -247,7 +221,7 @@ def _restoring(
             Policy.LOOK,
             undoes="paths",
         )
-    yield _step(
+    yield step_of(
         "routes-back",
         Phase.RESTORING,
         Verb.WAIT,
@@ -256,8 +230,9 @@ def _restoring(
         SETTLE_S,
         until="routes_as_before",
     )
+    yield from give_back(topology, affected)
     for number, wave in reversed(list(enumerate(waves, 1))):
-        yield _step(
+        yield step_of(
             f"restore-{number}",
             Phase.RESTORING,
             Verb.RESTORE,
@@ -272,23 +247,8 @@ def _restoring(
             undoes=f"repoint-{number}",
             wave=number,
         )
-    movers = [change for change in affected if change.action is not Action.NO_BUSINESS]
-    for number, wave in enumerate(in_waves(topology, movers), 1):
-        yield _step(
-            f"home-{number}",
-            Phase.RESTORING,
-            Verb.RESTART,
-            f"第 {number} 批次网关重连至演练前中心",
-            f"reconnect wave {number} to the centre before",
-            topology.site.switch_deadline_s,
-            [
-                Target(kind="gateway", name=change.gateway, arguments={"only_if_elsewhere": change.before.front})
-                for change in wave
-            ],
-            Policy.LOOK,
-            wave=number,
-        )
-    yield _step(
+    yield from _home(topology, affected)
+    yield step_of(
         "settle-back",
         Phase.RESTORING,
         Verb.WAIT,
@@ -297,3 +257,39 @@ def _restoring(
         SETTLE_S,
         until="as_before",
     )
+
+
+def _home(topology: Topology, affected: Sequence[GatewayChange]) -> Iterator[Step]:
+    """Gateways whose host was gone come back by themselves; who is elsewhere then is restarted."""
+    gone = [change for change in affected if change.action in (Action.TAKEN_OVER, Action.HOT_STANDBY)]
+    if gone:
+        wait_s = max(observation_s(topology, change) or SETTLE_S for change in gone)
+        yield step_of(
+            "own-return",
+            Phase.RESTORING,
+            Verb.WAIT,
+            "等待故障主机上的网关自行登录",
+            "wait for the gateways of the failed host to come back by themselves",
+            wait_s + MARGIN_S,
+            until="own_return",
+            wait_s=wait_s,
+        )
+    fenced = fence_waves(topology, affected)
+    movers = [change for change in affected if change.before and change.action is not Action.NO_BUSINESS]
+    for number, wave in enumerate(in_waves(topology, movers), 1):
+        yield step_of(
+            f"home-{number}",
+            Phase.RESTORING,
+            Verb.RESTART,
+            f"第 {number} 批次网关重连至演练前中心",
+            f"reconnect wave {number} to the centre before",
+            topology.site.switch_deadline_s,
+            [_home_target(change, change.before.front, fenced) for change in wave if change.before],
+            Policy.LOOK,
+            wave=number,
+        )
+
+
+def _home_target(change: GatewayChange, front: str, fenced: Sequence[Sequence[GatewayChange]]) -> Target:
+    arguments = {"only_if_elsewhere": front, **home_needs(change, fenced)}
+    return Target(kind="gateway", name=change.gateway, arguments=arguments)

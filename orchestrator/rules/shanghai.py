@@ -16,17 +16,27 @@ _KIND = {
 }
 
 
+def _in_service(topology: Topology) -> Iterator[tuple[Gateway, Gateway | None]]:
+    """Trading gateways that are to run, each with its counterpart: its pair, or the cold standby of its number."""
+    for gateway in gateways(topology, _TDGW):
+        if gateway.standby_for is None:
+            cold = topology.cold_standbys(gateway.id)
+            yield gateway, topology.gateway.get(gateway.pair or "") or (cold[0] if cold else None)
+
+
 def _deployed_as_pair(topology: Topology) -> Iterator[Found]:
     """SSE-2.2a: trading gateways are deployed as primary and backup; on one host both die together."""
-    for gateway in gateways(topology, _TDGW):
+    for gateway, other in _in_service(topology):
         name = named(gateway)
-        other = topology.gateway.get(gateway.pair or "")
         if other is None:
             yield violated(
                 ("gateways", gateway.id, "pair"),
                 f"{name.zh}没有主、备对应的网关。",
                 f"{name.en} has no counterpart.",
-                Title(zh="部署主、备两个网关，并填写 pair。", en="Deploy primary and standby, and fill in `pair`."),
+                Title(
+                    zh="部署主、备两个网关，并填写 pair（热备）或 standby_for（冷备）。",
+                    en="Deploy primary and standby, and fill in `pair` (hot) or `standby_for` (cold).",
+                ),
             )
         elif other.host == gateway.host:
             yield violated(
@@ -45,8 +55,7 @@ def _deployed_as_pair(topology: Topology) -> Iterator[Found]:
 
 def _pair_in_two_rooms(topology: Topology) -> Iterator[Found]:
     """SSE-2.2a asks for continuity; that the pair stands in two rooms is our reading of it."""
-    for gateway in gateways(topology, _TDGW):
-        other = topology.gateway.get(gateway.pair or "")
+    for gateway, other in _in_service(topology):
         if other is None:
             continue
         name = named(gateway)
@@ -104,7 +113,7 @@ def _one_user(certificate: str, holders: list[Gateway]) -> Found:
 def _two_certificates(topology: Topology) -> Iterator[Found]:
     """SSE-2.2b: each trading gateway has two certificates, an EKey and a file; either may be used."""
     kinds = {item.id: item.kind for item in topology.certificates}
-    for gateway in gateways(topology, _TDGW):
+    for gateway, _ in _in_service(topology):
         where = ("gateways", gateway.id, "certificates")
         name = named(gateway)
         held = {kinds[name] for name in gateway.certificates}

@@ -33,7 +33,7 @@ def message(site: Path) -> str:
 
 
 def test_the_example_is_right(site: Path) -> None:
-    assert len(load_site(site).topology.gateways) == 14
+    assert len(load_site(site).topology.gateways) == 15
 
 
 def test_an_unknown_field(site: Path) -> None:

@@ -52,22 +52,22 @@ def test_the_certificate_of_a_gateway_that_stays_does_not_matter() -> None:
 
 
 def ekey() -> Topology:
-    return changed({"certificates": {"nq-trade-1-file": {"kind": "ekey", "host": "gw-a1"}}})
+    return changed({"certificates": {"nq-trade-3-file": {"kind": "ekey", "host": "gw-a2"}}})
 
 
 def test_an_ekey_gateway_is_not_moved_because_each_start_may_spend_a_pin_attempt() -> None:
     said = refusal(ekey())
-    assert said.startswith("EKEY_START_LIMIT: gateway nq-trade-1: ")
-    assert "nq-trade-1-file" in said
+    assert said.startswith("EKEY_START_LIMIT: gateway nq-trade-3: ")
+    assert "nq-trade-3-file" in said
 
 
 def test_an_ekey_gateway_may_fail_over_by_its_own_list() -> None:
-    assert change_of(planned(ekey(), response=Response.OBSERVE), "nq-trade-1").action is Action.OWN_LIST
+    assert change_of(planned(ekey(), response=Response.OBSERVE), "nq-trade-3").action is Action.OWN_LIST
 
 
 def test_an_expired_ekey_is_refused_as_expired() -> None:
     topology = changed(
-        {"certificates": {"nq-trade-1-file": {"kind": "ekey", "host": "gw-a1", "valid_to": "2026-01-01"}}}
+        {"certificates": {"nq-trade-3-file": {"kind": "ekey", "host": "gw-a2", "valid_to": "2026-01-01"}}}
     )
     assert refusal(topology).startswith("CERTIFICATE_NOT_VALID")
 

@@ -52,5 +52,31 @@ def test_one_line_that_does_not_say_what_it_outlives_may_be_the_one() -> None:
     assert [result for result, _ in said(topology, "dr-line-survives")] == [Result.NOT_JUDGED]
 
 
-def test_a_number_of_one_gateway_is_not_called_shared() -> None:
-    assert all("alone" in text for _, text in said(EXAMPLE, "one-login-per-number"))
+def test_only_the_number_of_a_cold_standby_is_called_shared() -> None:
+    shared = [text for _, text in said(EXAMPLE, "one-login-per-number") if "alone" not in text]
+    assert shared == [
+        "Gateway number W100200 is shared with a cold standby (nq-trade-1, nq-trade-1-cold); one of them is enabled."
+    ]
+
+
+def with_cold_tdgw(**fields: object) -> Topology:
+    """The example, its first TDGW with a cold standby instead of its hot one."""
+    cold = EXAMPLE.gateway["sse-td-2"].model_copy(
+        update={"number": "T50010", "enabled": False, "standby_for": "sse-td-1", "pair": None, **fields}
+    )
+    alone = changed(EXAMPLE, "gateways", "sse-td-1", pair=None)
+    return with_(alone, gateways=tuple(cold if item.id == "sse-td-2" else item for item in alone.gateways))
+
+
+def test_a_cold_standby_is_the_backup_of_its_primary() -> None:
+    assert said(with_cold_tdgw(), "tdgw-pair") == [
+        (Result.SATISFIED, "Gateway sse-td-1 (T50010) and sse-td-2 are on different hosts.")
+    ]
+    assert [result for result, _ in said(with_cold_tdgw(), "tdgw-pair-rooms")] == [Result.SATISFIED]
+    beside = with_cold_tdgw(host="gw-a4")
+    assert [result for result, _ in said(beside, "tdgw-pair-rooms")] == [Result.VIOLATED]
+
+
+def test_the_certificates_of_a_number_are_asked_of_its_primary() -> None:
+    topology = with_cold_tdgw(certificates=("sse-td-1-file",), certificate="sse-td-1-file")
+    assert [result for result, _ in said(topology, "tdgw-two-certificates")] == [Result.SATISFIED]

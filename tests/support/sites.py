@@ -42,12 +42,14 @@ class SiteSpec:
     pairs: int = 1
     outlives: bool = True  # whether lines into a centre outlive it
     wave: int = 20
+    cold: str = ""  # cold standbys of the primaries: "beside" the hot one, or on a "spare" host; empty: none
 
 
 def site_data(spec: SiteSpec) -> dict[str, Any]:
     """`topology.yml` as data, without the catalogue's centres and fronts."""
     lines = _lines(spec)
-    gateways = _gateways(spec)
+    hot = _gateways(spec)
+    gateways = [*hot, *_cold_standbys(spec, hot)]
     return {
         "site": {
             "name": "generated",
@@ -84,7 +86,7 @@ def site_data(spec: SiteSpec) -> dict[str, Any]:
                 "valid_from": "2025-01-01",
                 "valid_to": "2029-01-01",
             }
-            for item in gateways
+            for item in hot
         ],
         "gateways": gateways,
     }
@@ -170,6 +172,28 @@ def _gateways(spec: SiteSpec) -> list[dict[str, Any]]:
                 )
                 number += 1
     return found
+
+
+def _cold_standbys(spec: SiteSpec, hot: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A cold standby of each primary, with the primary's number, list and certificate."""
+    room = len(spec.rooms) - 1
+    pairs = {item["id"]: item for item in hot}
+    return [
+        {
+            **item,
+            "id": f"{item['id']}-cold",
+            "title": {"zh": f"冷备{item['id']}", "en": f"Cold standby of {item['id']}"},
+            "host": host,
+            "role": "standby",
+            "pair": None,
+            "enabled": False,
+            "standby_for": item["id"],
+        }
+        for item in hot
+        if item["role"] == "primary" and spec.cold
+        for host in [pairs[item["pair"]]["host"] if spec.cold == "beside" else f"node{room}-spare"]
+        if host != item["host"]
+    ]
 
 
 def _hosts(gateways: list[dict[str, Any]]) -> list[dict[str, Any]]:
