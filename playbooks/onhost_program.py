@@ -11,9 +11,13 @@ from typing import Any
 MARK = "DRILLCTL-RESULT "
 _FOLDER = Path(__file__).parent / "onhost"
 # What each program is made of; a module stands after those that it imports.
+_GATEWAY = ("vendor_file", "vendor_log", "processes", "permit", "attempts", "host_files", "fence", "gateway")
+_ROUTE = ("permit", "attempts", "route")
 _MODULES = {
-    "gateway": ("vendor_file", "vendor_log", "processes", "permit", "host_files", "fence", "gateway"),
-    "route": ("permit", "route"),
+    "gateway": _GATEWAY,
+    "standby": (*_GATEWAY, "standby"),
+    "route": _ROUTE,
+    "barrier": (*_ROUTE, "barrier"),
 }
 # The handler keeps a closing connection from ending the program half-way. It is a function because an
 # ignored signal would be inherited by the gateway that is started, a handler is not.
@@ -32,7 +36,7 @@ except BrokenPipeError:
 
 
 def program(name: str, document: dict[str, Any]) -> bytes:
-    """The text to pipe: `name` is gateway or route, `document` is what its `serve` takes."""
+    """The text to pipe: `name` is gateway, standby, route or barrier, `document` is what its `serve` takes."""
     sources = [(module, (_FOLDER / f"{module}.py").read_text(encoding="utf-8")) for module in _MODULES[name]]
     return _PROGRAM.format(sources=sources, document=json.dumps(document), mark=MARK).encode()
 

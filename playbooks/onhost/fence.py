@@ -2,9 +2,11 @@
 
 Runs on gateway hosts: Python 3.6 or later, standard library only. The order never changes: ask it to log
 out and end, prove process and sockets gone, and unless the front acknowledged the logout wait the front's
-release time, counted from the last moment at which the old session could have sent a packet.
+release time, counted from the last moment at which the old session could have sent a packet. That moment is kept
+on the host, so that a request which finds the gateway stopped by one that was cut off counts from there too.
 """
 
+import contextlib
 import os
 import subprocess
 import time
@@ -15,6 +17,7 @@ import vendor_log
 from permit import Failure, Permit
 
 _STOP_S = 15.0  # our choice: how long a stop command may take, and then the process to end
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"  # a monotonic clock means nothing after another boot
 
 
 class Look(NamedTuple):
@@ -41,6 +44,16 @@ def command(service: Dict[str, Any], verb: str) -> List[str]:
     return list(service[verb])
 
 
+def commands_at_work(service: Dict[str, Any]) -> List[int]:
+    """Processes of the site's start and stop commands for this gateway, whoever called them. A manager of services
+    starts a unit once however often it is told to, so its commands do not count.
+    """
+    if service["manager"] == "systemd":
+        return []
+    found = processes.calling([command(service, verb) for verb in ("start", "stop")])
+    return sorted(set(found) - set(processes.find(service["process"])))
+
+
 def call(service: Dict[str, Any], verb: str, timeout_s: float) -> None:
     """Run it. Its output goes nowhere: a program that it leaves running would hold on to any pipe."""
     words = command(service, verb)
@@ -60,6 +73,12 @@ def call(service: Dict[str, Any], verb: str, timeout_s: float) -> None:
         raise Failure(f"expected to run {' '.join(words)}, found: {error}") from error
     if done.returncode:
         raise Failure(f"expected {' '.join(words)} to succeed, found exit status {done.returncode}")
+
+
+def is_told_to_stop(spec: Dict[str, Any], noted: Dict[str, Any]) -> bool:
+    """Whether a request has told this very process to stop and did not see it end: it may end at any time."""
+    told = set(noted.get("stopping", ()))
+    return bool(told) and not told.isdisjoint(look(spec, []).pids)
 
 
 class Stamps:
@@ -98,13 +117,14 @@ class Fence:
         if before.pids and before.held is None:
             raise Failure("expected to see the gateway's sockets, found no permission: use its own user")
         if not before.pids:
-            self.silent_since = self.silent_since or time.monotonic()
+            self.silent_since = self.silent_since or self._noted_silence() or time.monotonic()
             stamps.mark("process_gone")
             stamps.mark("sockets_gone")
             return
         self._session_at_stop = before.session is not None
         log_end = vendor_log.size(self._spec["log"])
         self._permit.require("stopping")
+        self._permit.note_way_out({"stopping": before.pids})
         self._permit.touched = True
         stamps.mark("stop")
         call(self._spec["service"], "stop", min(_STOP_S, self._permit.left_s()))
@@ -112,6 +132,28 @@ class Fence:
         self.silent_since = time.monotonic()
         if self._session_at_stop:
             self.acknowledged = self._logged_out_since(log_end)
+        self._note_silence()
+
+    def _note_silence(self) -> None:
+        """Only what shortens a wait: where it cannot be kept, the next request counts from its own first look."""
+        if self.acknowledged:
+            self._permit.forget_way_out()  # the gateway's log tells as much
+            return
+        with contextlib.suppress(OSError):
+            log = vendor_log.place(self._spec["log"])
+            self._permit.note_way_out({"silent": self.silent_since, "boot": _boot(), "log": list(log)})
+
+    def _noted_silence(self) -> Optional[float]:
+        """Since when an earlier request's stop has kept it silent; None where it may have been up since then."""
+        noted = self._permit.noted_way_out()
+        if "silent" not in noted or noted["boot"] != _boot():
+            return None
+        inode, size = noted["log"]
+        log = vendor_log.place(self._spec["log"])
+        if log[0] != inode or not 0 <= log[1] - size < vendor_log.TAIL:
+            return None
+        up = any(item.event in ("connected", "logged_in") and item.offset >= size for item in self._events())
+        return None if up else float(noted["silent"])
 
     def _prove(self, before: Look, stamps: Stamps) -> None:
         """The processes seen before, then any under the same name; then every socket that they held."""
@@ -139,7 +181,12 @@ class Fence:
         if remaining_s > self._permit.left_s():
             raise Failure(f"expected {remaining_s:.1f} s for the front to forget the session, found too little time")
         begin = time.monotonic()
-        self._permit.wait(lambda: time.monotonic() - begin >= remaining_s, remaining_s + 1, "waiting for the release")
+
+        def over() -> bool:
+            self._permit.require("waiting for the release")  # whoever has lost the host lets go of it at once
+            return time.monotonic() - begin >= remaining_s
+
+        self._permit.wait(over, remaining_s + 1, "waiting for the release")
         self.waited_s += time.monotonic() - begin
         again = processes.find(self._spec["service"]["process"])
         if again:
@@ -168,6 +215,7 @@ class Fence:
 
     def started_again(self) -> None:
         """From here on there is a new process, which may have to be stopped too."""
+        self._permit.forget_way_out()
         self.silent_since = None
         self.acknowledged = None
         self._session_at_stop = False
@@ -184,6 +232,11 @@ class Fence:
 
     def _events(self) -> List[vendor_log.LogEvent]:
         return vendor_log.events(self._spec["log"], self._spec["config"]["encoding"], time.time())
+
+
+def _boot() -> str:
+    with open(_BOOT_ID) as file:
+        return file.read().strip()
 
 
 def status(spec: Dict[str, Any]) -> Tuple[Dict[str, str], Optional[Tuple[int, int]]]:

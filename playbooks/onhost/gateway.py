@@ -15,6 +15,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+import attempts
 import fence
 import host_files
 import permit
@@ -24,6 +25,7 @@ from permit import Failure, Refusal
 _APPEARS_S = 5.0  # our choice: a process that is not there this long after its start command has not started
 _ROLLBACK_S = 5.0  # our choice: kept back for putting the old list in again, beside the release time
 _LOGIN_S = 3.0  # our choice: least time that must be left for the log-in
+_COMMAND_S = 20.0  # our choice: how long a start or stop command of a request that was cut off may still take
 _FREE_BYTES = 10 << 20  # our choice: free space that must be left on a disk that is written to
 _OLDEST_PYTHON = (3, 6)
 
@@ -58,12 +60,20 @@ class Job:
         self.listed += [item for item in self.result["new"] if item not in self.listed]
 
 
+Operation = Callable[[Job], Tuple[str, str]]
+
+
 def serve(document: Dict[str, Any]) -> Dict[str, Any]:
     """Carry out all requests of one call, each in its own thread."""
+    return serve_with(document, OPERATIONS)
+
+
+def serve_with(document: Dict[str, Any], operations: Dict[str, Operation]) -> Dict[str, Any]:
+    """The same for a program that knows other operations too."""
     results: List[Dict[str, Any]] = [{} for _ in document["requests"]]
 
     def one(index: int) -> None:
-        results[index] = run(document["requests"][index])
+        results[index] = run(document["requests"][index], operations)
 
     threads = [threading.Thread(target=one, args=(index,)) for index in range(len(results))]
     for thread in threads:
@@ -73,22 +83,22 @@ def serve(document: Dict[str, Any]) -> Dict[str, Any]:
     return {"results": results}
 
 
-def run(request: Dict[str, Any]) -> Dict[str, Any]:
+def run(request: Dict[str, Any], operations: Dict[str, Operation]) -> Dict[str, Any]:
     """Carry out one request. Never raises: whatever happens becomes the result."""
     job = Job({"name": request["gateway"]["id"], **request})
     try:
-        outcome, message = _OPERATIONS[request["op"]](job)
+        outcome, message = operations[request["op"]](job)
     except Refusal as error:
         outcome, message = "refused", str(error)
     except (Failure, ValueError, OSError) as error:
-        untouched = request["op"] in _CHANGING and not _touched(job)
+        untouched = request["op"] not in _LOOKING and not _touched(job)
         outcome, message = ("refused" if untouched else "failed"), str(error)
     except Exception as error:  # noqa: BLE001 - the result must go back whatever happened
         outcome, message = "failed", f"unexpected {type(error).__name__}: {error}"
-    finally:
-        if job.permit:
-            job.permit.end()
-    return _result(job, outcome, message)
+    result = _result(job, outcome, message)
+    if job.permit:
+        attempts.conclude(job.request, job.permit, result)
+    return result
 
 
 def _touched(job: Job) -> bool:
@@ -116,7 +126,8 @@ def _result(job: Job, outcome: str, message: str) -> Dict[str, Any]:
 
 
 def _state(job: Job) -> Tuple[str, str]:
-    """Everything that a snapshot holds."""
+    """Everything that a snapshot holds, and what became of an earlier attempt."""
+    job.result.update(attempts.past(job.request, [job.request["name"]], lambda: lingers(job)))
     data = job.read()
     found = os.stat(job.config["path"])
     now = fence.look(job.spec, job.listed)
@@ -136,6 +147,14 @@ def _state(job: Job) -> Tuple[str, str]:
         python=list(sys.version_info[:3]),
     )
     return "succeeded", f"{'running' if now.pids else 'not running'}, session {now.session or 'none'}"
+
+
+def lingers(job: Job) -> bool:
+    """What a request that was cut off has set going: the end of the process that it told to stop, or a command."""
+    if not permit.was_cut_off(job.request):
+        return False
+    told = fence.is_told_to_stop(job.spec, permit.noted_way_out(job.request))
+    return told or bool(fence.commands_at_work(job.spec["service"]))
 
 
 def _preflight(job: Job) -> Tuple[str, str]:
@@ -199,28 +218,26 @@ def _cleanup(job: Job) -> Tuple[str, str]:
 
 def _repoint(job: Job) -> Tuple[str, str]:
     """Put another list in."""
-    _admit(job)
-    before = job.read()
+    before = admit(job)
     wanted = vendor_file.write_endpoints(before, job.config, job.request["endpoints"])
-    if wanted == before and _is_connected(job):
+    if wanted == before and is_connected(job):
         return "succeeded", "nothing to do: the list is in force and a session stands"
-    if job.request.get("only_if_down") and _is_connected(job, job.request["endpoints"]):
+    if job.request.get("only_if_down") and is_connected(job, job.request["endpoints"]):
         return "skipped", "left alone: it is logged in where it should be"
-    return _move(job, before, wanted)
+    return move(job, before, wanted)
 
 
 def _restore(job: Job) -> Tuple[str, str]:
     """Put the file's own previous bytes back: the copy kept on this host, or the old list if it gives them."""
-    _admit(job)
-    before = job.read()
+    before = admit(job)
     digest = job.request["restore_sha256"]
-    wanted = before if host_files.sha256(before) == digest else _original(job, before, digest)
-    if wanted == before and _is_connected(job):
+    wanted = before if host_files.sha256(before) == digest else original(job, before, digest)
+    if wanted == before and is_connected(job):
         return "succeeded", "nothing to do: the file is the original and a session stands"
-    return _move(job, before, wanted)
+    return move(job, before, wanted)
 
 
-def _original(job: Job, before: bytes, digest: str) -> bytes:
+def original(job: Job, before: bytes, digest: str) -> bytes:
     kept = permit.original(job.request, digest)
     if kept is None:
         kept = vendor_file.write_endpoints(before, job.config, job.request["endpoints"])
@@ -233,68 +250,85 @@ def _original(job: Job, before: bytes, digest: str) -> bytes:
 
 def _restart(job: Job) -> Tuple[str, str]:
     """Stop, prove, start: the gateway begins at the top of its list again."""
-    _admit(job)
-    before = job.read()
+    before = admit(job)
     home = job.request.get("only_if_elsewhere")
-    if home and _is_connected(job) and fence.look(job.spec, [home]).session:
+    if home and is_connected(job) and fence.look(job.spec, [home]).session:
         return "skipped", f"left alone: its session is with {home}"
-    return _move(job, before, before)
+    return move(job, before, before)
 
 
 def _stop(job: Job) -> Tuple[str, str]:
     """Take it out and wait until its number is free."""
-    _admit(job)
-    job.read()
+    admit(job)
     if job.request.get("check"):
         return "would_change", "would be stopped"
-    way_out = _begin(job)
+    way_out = prepare(job)
     running = bool(fence.look(job.spec, []).pids)
-    _fence(job, way_out)
+    take_out(job, way_out)
     job.result["changed"] = running
     return "succeeded", "stopped, proved out, and its number is free"
 
 
 def _start(job: Job) -> Tuple[str, str]:
     """Start one that is stopped, once its number is free."""
-    _admit(job)
-    before = job.read()
-    if fence.look(job.spec, []).pids:
+    before = admit(job)
+    if fence.look(job.spec, []).pids and _stays(job):
         return "succeeded", "nothing to do: it is running"
-    return _move(job, before, before)
+    return move(job, before, before)
 
 
-def _admit(job: Job) -> None:
-    """Token and deadline hold from the first look on; a preview needs neither."""
+def admit(job: Job) -> bytes:
+    """Make the gateway this request's own, then read its file: what an earlier request is just ending is seen.
+
+    Token and deadline hold from the first look on; a preview needs neither.
+    """
     if not job.request.get("check"):
         job.permit = permit.Permit(job.request)
-        job.permit.require("the request")
+        attempts.begin(job.request, job.permit)
+        if job.permit.after_cut_off:
+            _outlast_commands(job, job.permit)
+            host_files.remove_left_behind(job.config["path"])
+    return job.read()
 
 
-def _is_connected(job: Job, among: Optional[List[str]] = None) -> bool:
+def _outlast_commands(job: Job, may: permit.Permit) -> None:
+    """A start command outlives the request that called it: no second one is given while it is at work."""
+    timeout_s = min(_COMMAND_S, may.left_s())
+    if not may.wait(lambda: not fence.commands_at_work(job.spec["service"]), timeout_s, "waiting for a command"):
+        found = fence.commands_at_work(job.spec["service"])
+        raise Refusal(f"expected the start or stop command of an earlier request to end, found it running: {found}")
+
+
+def is_connected(job: Job, among: Optional[List[str]] = None) -> bool:
     """Logged in at one of these endpoints (by default those of its list)."""
     wanted = job.listed if among is None else among
     now = fence.look(job.spec, wanted)
     fields, _ = fence.status(job.spec)
     stands = now.session in wanted or job.spec["receives_only"]
-    return bool(now.pids) and stands and fence.says_logged_in(job.spec, fields)
+    return bool(now.pids) and stands and fence.says_logged_in(job.spec, fields) and _stays(job)
 
 
-def _move(job: Job, before: bytes, wanted: bytes) -> Tuple[str, str]:
+def _stays(job: Job) -> bool:
+    """One that an earlier request has told to stop is up only for now."""
+    return job.permit is None or not fence.is_told_to_stop(job.spec, permit.noted_way_out(job.request))
+
+
+def move(job: Job, before: bytes, wanted: bytes) -> Tuple[str, str]:
     """Stop, prove, write, start, log in; and back again where that was asked for."""
     job.expect(wanted)
-    _unchanged_since_the_plan(job, before)
+    unchanged_since_the_plan(job, before)
     job.result["diff"] = {"before": job.result["previous"], "after": job.result["new"]}
     if job.request.get("check"):
         return "would_change", _announcement(job)
-    way_out = _begin(job)
+    way_out = prepare(job)
     try:
-        _fence(job, way_out)
-        _write(job, before, wanted)
-        _bring_up(job, way_out, _forward_left_s(job))
+        take_out(job, way_out)
+        write(job, before, wanted)
+        bring_up(job, way_out, forward_left_s(job))
     except (Failure, ValueError, OSError) as error:
         if not (job.request.get("rollback") and _touched(job)):
             raise
-        raise _roll_back(job, way_out, wanted, before, str(error)) from error
+        raise _roll_back(job, way_out, wanted, _way_back(job, before), str(error)) from error
     job.result["changed"] = True
     return "succeeded", f"logged in, session {job.result['session'] or 'none (receives only)'}"
 
@@ -305,7 +339,7 @@ def _announcement(job: Job) -> str:
     return f"{', '.join(job.result['previous'])} would become {', '.join(job.result['new'])}"
 
 
-def _unchanged_since_the_plan(job: Job, before: bytes) -> None:
+def unchanged_since_the_plan(job: Job, before: bytes) -> None:
     """Refuse a file that somebody else has edited. What this run has written itself is no edit."""
     expected, found = job.request.get("expected_sha256"), host_files.sha256(before)
     if expected in (None, found) or found in permit.written(job.request):
@@ -313,16 +347,22 @@ def _unchanged_since_the_plan(job: Job, before: bytes) -> None:
     raise Refusal(f"changed meanwhile: expected a file with digest {expected[:12]}, found {found[:12]}")
 
 
-def _begin(job: Job) -> fence.Fence:
+def _way_back(job: Job, before: bytes) -> bytes:
+    """The file of the plan: an earlier attempt that was cut off may have written the new list already."""
+    expected = job.request.get("expected_sha256")
+    kept = permit.original(job.request, expected) if expected else None
+    return before if kept is None else kept
+
+
+def prepare(job: Job) -> fence.Fence:
     """Everything that can be refused is refused here, before the first change."""
     reason = host_files.why_not_replaceable(job.config["path"])
     if reason:
         raise Refusal(reason)
-    may = _permit(job)
+    may = permit_of(job)
     way_out = fence.Fence(job.spec, job.listed, may)
     if job.spec["release_s"] is None and not way_out.certainly_logged_out():
         raise Refusal("the front's release time is unknown: set session_timeout_s for the front or the site")
-    may.begin()
     needed = _release_s(job) + _reserve_s(job) + _LOGIN_S
     if may.left_s() < needed:
         raise Refusal(f"expected at least {needed:.0f} s until the deadline, found {may.left_s():.1f} s")
@@ -342,17 +382,17 @@ def _reserve_s(job: Job) -> float:
     return _release_s(job) + _ROLLBACK_S if job.request.get("rollback") else 0.0
 
 
-def _forward_left_s(job: Job) -> float:
-    return _permit(job).left_s() - _reserve_s(job)
+def forward_left_s(job: Job) -> float:
+    return permit_of(job).left_s() - _reserve_s(job)
 
 
-def _permit(job: Job) -> permit.Permit:
+def permit_of(job: Job) -> permit.Permit:
     if job.permit is None:
         raise Failure("no permit was asked for")
     return job.permit
 
 
-def _fence(job: Job, way_out: fence.Fence) -> None:
+def take_out(job: Job, way_out: fence.Fence) -> None:
     """Out, proved, and forgotten by the front. What the first way out showed stands in the result."""
     way_out.stop(job.stamps)
     job.result.setdefault("acknowledged", way_out.acknowledged)
@@ -361,10 +401,10 @@ def _fence(job: Job, way_out: fence.Fence) -> None:
     job.result.setdefault("waited_s", round(way_out.waited_s, 3))
 
 
-def _write(job: Job, before: bytes, wanted: bytes) -> None:
+def write(job: Job, before: bytes, wanted: bytes) -> None:
     if wanted == before:
         return
-    may = _permit(job)
+    may = permit_of(job)
     may.keep_original(host_files.sha256(before), before)
     may.note_written(host_files.sha256(wanted))
     may.require("writing")
@@ -374,9 +414,9 @@ def _write(job: Job, before: bytes, wanted: bytes) -> None:
     job.stamps.mark("written")
 
 
-def _bring_up(job: Job, way_out: fence.Fence, timeout_s: float) -> None:
+def bring_up(job: Job, way_out: fence.Fence, timeout_s: float) -> None:
     """Start it and wait for its log-in at one of the listed endpoints."""
-    may = _permit(job)
+    may = permit_of(job)
     log_end = way_out.log_end()
     _, old_status = fence.status(job.spec)
     until = time.monotonic() + timeout_s
@@ -393,7 +433,7 @@ def _bring_up(job: Job, way_out: fence.Fence, timeout_s: float) -> None:
 
 
 def _launch(job: Job, way_out: fence.Fence) -> None:
-    may = _permit(job)
+    may = permit_of(job)
     may.require("starting")
     may.touched = True
     job.stamps.mark("start")
@@ -425,9 +465,9 @@ def _roll_back(job: Job, way_out: fence.Fence, written: bytes, before: bytes, re
     stamps = job.stamps
     job.stamps = fence.Stamps()
     try:
-        _fence(job, way_out)
+        take_out(job, way_out)
         if host_files.read(job.config["path"]) != before:
-            _write(job, written, before)
+            write(job, written, before)
         _launch(job, way_out)
     except (Failure, ValueError, OSError) as error:
         return Failure(f"{reason}; and the old list is not in force again: {error}")
@@ -435,12 +475,12 @@ def _roll_back(job: Job, way_out: fence.Fence, written: bytes, before: bytes, re
         back = {"rollback_" + name: pair for name, pair in job.stamps.marks.items()}
         job.stamps = stamps
         job.stamps.marks.update(back)
-    job.result.update(rolled_back=True, new=job.result["previous"])
+    job.result.update(rolled_back=True, new=vendor_file.read_endpoints(before, job.config))
     return Failure(f"{reason}; the old list is in force again")
 
 
-_CHANGING = ("repoint", "restore", "restart", "stop", "start")
-_OPERATIONS: Dict[str, Callable[[Job], Tuple[str, str]]] = {
+_LOOKING = ("state", "preflight", "cleanup")
+OPERATIONS: Dict[str, Operation] = {
     "state": _state,
     "preflight": _preflight,
     "cleanup": _cleanup,

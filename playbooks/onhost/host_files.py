@@ -32,6 +32,14 @@ def left_behind(path: str) -> List[str]:
     return sorted(os.path.join(folder, name) for name in names if MARK in name)
 
 
+def remove_left_behind(path: str) -> None:
+    """Remove this file's own temporary files. Only where no other request may be writing it."""
+    prefix = "." + os.path.basename(os.path.realpath(path)) + MARK
+    for name in left_behind(path):
+        if os.path.basename(name).startswith(prefix):
+            os.unlink(name)
+
+
 def why_not_replaceable(path: str) -> str:
     """Empty if `replace` can keep the file what it is; else the reason in one line."""
     target = os.path.realpath(path)
@@ -62,7 +70,7 @@ def replace(path: str, data: bytes, expected: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _require_unchanged(target: str, expected: bytes) -> None:
@@ -84,7 +92,8 @@ def _like(target: str, descriptor: int) -> None:
             os.setxattr(descriptor, name, value)
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
+    """Have what was renamed in it on disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

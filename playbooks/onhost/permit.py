@@ -3,8 +3,9 @@
 Runs on gateway hosts: Python 3.6 or later, standard library only. A host that was frozen or cut off can
 carry out a request long after the controller gave it up, or after its undo. So every request asks here
 before each change. What is kept on the host is one folder, `/var/tmp/drillctl-USER/` (mode 700):
-`token.json` (run and epoch), and per gateway `turn-…` (the newest request), `lock-…`, `original-…` (files as
-they were) and `written-…` (digests of what the run wrote). `cleanup` removes it.
+`token.json` (run and epoch), and per target `turn-…` (the newest request), `lock-…`, `original-…` (files as
+they were), `written-…` (digests of what the run wrote), `out-…` (how far its stop has come) and `result-…` (how
+each attempt ended, see attempts.py). `cleanup` removes it.
 """
 
 import contextlib
@@ -12,15 +13,19 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import shutil
+import signal
 import stat
 import time
-from typing import IO, Any, Callable, Dict, List, Optional
+from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 _POLL_S = 0.02  # our choice: how often a condition is looked at
 _PARENT = "/var/tmp"  # noqa: S108 - survives a reboot, and `make_work_folder` refuses a folder of somebody else
 _MODE = 0o700
+_TOKEN_LOCK = "lock-token"  # noqa: S105 - the name of a file
 _SHARE = 4  # our choice: looking takes at most a fifth of one processor
+_IDLE_S = 5.0  # our choice: how long `preflight` and `cleanup` wait for another request, where they do not say it
 
 
 class Refusal(Exception):
@@ -48,15 +53,14 @@ def make_work_folder(folder: str) -> None:
 
 def read_token(folder: str) -> Optional[Dict[str, Any]]:
     """The token on the host, or None."""
-    return _read_json(os.path.join(folder, "token.json"))
+    return read_json(os.path.join(folder, "token.json"))
 
 
 def install_token(request: Dict[str, Any]) -> None:
     """Put the run's token on the host. Run ids begin with their start time, so an older run's is refused."""
     folder = work_folder(request)
     make_work_folder(folder)
-    with open(os.path.join(folder, "lock-token"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _held(os.path.join(folder, _TOKEN_LOCK), float(request.get("deadline_s", _IDLE_S))):
         found = read_token(folder)
         wanted = {"run": request["run"], "epoch": request["token"]}
         if found and (found["run"], found["epoch"]) > (wanted["run"], wanted["epoch"]):
@@ -65,16 +69,65 @@ def install_token(request: Dict[str, Any]) -> None:
 
 
 def remove_work_folder(request: Dict[str, Any]) -> bool:
-    """Remove everything of ours. True if there was something; a folder of another run is left alone."""
-    folder = work_folder(request)
-    found = read_token(folder)
-    if found and found["run"] != request["run"]:
-        raise Refusal(f"expected a folder of run {request['run']}, found one of {_shown(found)}")
+    """Remove everything of ours. True if there was something.
+
+    A folder of another run, of a newer epoch of this run, or of a request that is still at work is left alone.
+    The token goes first: what is cut off in between can be asked for again, and no request begins meanwhile.
+    """
+    folder, timeout_s = work_folder(request), float(request.get("wait_idle_s", _IDLE_S))
     try:
-        shutil.rmtree(folder)
+        with contextlib.ExitStack() as held:
+            held.enter_context(_held(os.path.join(folder, _TOKEN_LOCK), timeout_s))
+            _require_own(request, read_token(folder))
+            for name in _locks(folder):
+                held.enter_context(_held(os.path.join(folder, name), timeout_s))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, "token.json"))
+            shutil.rmtree(folder)
     except FileNotFoundError:
         return False
     return True
+
+
+def _require_own(request: Dict[str, Any], found: Optional[Dict[str, Any]]) -> None:
+    if found and (found["run"] != request["run"] or found["epoch"] > request["token"]):
+        wanted = {"run": request["run"], "epoch": request["token"]}
+        raise Refusal(f"expected a folder of run {_shown(wanted)} or older, found one of {_shown(found)}")
+
+
+def _locks(folder: str) -> List[str]:
+    """Names of the targets' lock files, in one order for everybody."""
+    names = os.listdir(folder)
+    return sorted(name for name in names if name.startswith("lock-") and name != _TOKEN_LOCK)
+
+
+@contextlib.contextmanager
+def _held(path: str, timeout_s: float) -> Iterator[None]:
+    """Hold a lock. Refusal if a request at work has it for so long."""
+    until = time.monotonic() + timeout_s
+    lock = _try_lock(path)
+    while lock is None:
+        if time.monotonic() >= until:
+            raise Refusal(f"a request is still at work: expected {path} free within {timeout_s:.0f} s, found it held")
+        time.sleep(_POLL_S)
+        lock = _try_lock(path)
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def _try_lock(path: str) -> Optional[IO[str]]:
+    """The lock, held, or None. A lock whose file was removed meanwhile is nobody's, and not taken."""
+    lock = open(path, "a+")  # noqa: SIM115 - held until it is closed
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(lock.fileno()), os.stat(path)):
+            return lock
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    lock.close()
+    return None
 
 
 def original(request: Dict[str, Any], sha256: str) -> Optional[bytes]:
@@ -92,12 +145,46 @@ def _original(request: Dict[str, Any], sha256: str) -> str:
 
 def written(request: Dict[str, Any]) -> List[str]:
     """Digests of all files that this run has put in this target's place, or was about to."""
-    found = _read_json(_written_file(request)) or {}
+    found = read_json(_written_file(request)) or {}
     return list(found.get("digests", []))
 
 
 def _written_file(request: Dict[str, Any]) -> str:
     return os.path.join(work_folder(request), f"written-{request['name']}.json")
+
+
+def noted_way_out(request: Dict[str, Any]) -> Dict[str, Any]:
+    """What the target's last stop noted; empty where none was, or where it was started since."""
+    return read_json(_way_out_file(request)) or {}
+
+
+def _way_out_file(request: Dict[str, Any]) -> str:
+    return os.path.join(work_folder(request), f"out-{request['name']}.json")
+
+
+def is_held(request: Dict[str, Any]) -> bool:
+    """Whether a request has the target now. Makes nothing."""
+    try:
+        with open(_lock_file(request)) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def was_cut_off(request: Dict[str, Any]) -> bool:
+    """Whether the last request that had the target never let go of it by itself."""
+    try:
+        with open(_lock_file(request)) as lock:
+            return bool(lock.read())
+    except FileNotFoundError:
+        return False
+
+
+def _lock_file(request: Dict[str, Any]) -> str:
+    return os.path.join(work_folder(request), "lock-" + request["name"])
 
 
 def write_json(path: str, value: Dict[str, Any]) -> None:
@@ -108,9 +195,15 @@ def write_json(path: str, value: Dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
-def _read_json(path: str) -> Optional[Dict[str, Any]]:
+def read_json(path: str) -> Optional[Dict[str, Any]]:
+    """What `write_json` has put there; None without the file."""
     try:
         with open(path) as file:
             found = json.load(file)
@@ -135,6 +228,12 @@ class Permit:
         self._turn: Optional[Dict[str, Any]] = None
         self._lock: Optional[IO[str]] = None
         self.touched = False  # set before the first change: from then on an error is no refusal
+        self.after_cut_off = False  # the request before this one was ended in the middle
+
+    @property
+    def began(self) -> bool:
+        """The target is this request's own until `end`."""
+        return self._lock is not None
 
     def left_s(self) -> float:
         """Seconds until the deadline, by whichever of the two clocks is nearer to it."""
@@ -152,35 +251,75 @@ class Permit:
                 f"expected token {self._request['run']} epoch {self._request['token']} on the host, "
                 f"found {shown}: {what} is not done"
             )
-        if self._turn and _read_json(self._turn_file()) != self._turn:
+        if self._is_superseded():
             raise error(f"a later request has taken over: {what} is not done")
 
     def begin(self) -> None:
         """Take the turn from an older request of the same target, and wait until that one has let go."""
         self.require("the request")
-        before = _read_json(self._turn_file())
-        sequence = self._request.get("sequence", 0)
-        if before and sequence < before["sequence"]:
-            raise Refusal(f"expected no later request than {sequence} on the host, found {before['sequence']}")
-        turn = {"sequence": sequence, "process": os.getpid(), "at": time.time()}
-        write_json(self._turn_file(), turn)
-        lock = open(os.path.join(self._folder, "lock-" + self._name), "w")  # noqa: SIM115 - held until `end`
-        if not self.wait(lambda: _locked(lock), self.left_s()):
-            lock.close()
+        self._take_turn()
+        if not self.wait(self._take_lock, self.left_s(), "waiting for an earlier request"):
             raise Refusal("an earlier request is still at work on the same target at the deadline")
-        self._turn, self._lock = turn, lock
+        self._forget_older_turns()
         self.require("the request")
 
     def end(self) -> None:
+        """Let go of the target. A request that does not get here was cut off, and the next one sees that."""
         if self._lock:
+            with contextlib.suppress(OSError):
+                self._lock.truncate(0)
             self._lock.close()
 
+    def _take_turn(self) -> None:
+        """Every request has a file of its own, and the newest one's counts: one that was frozen in between and
+        writes its file late takes nothing from a newer one.
+        """
+        keys = {"run": self._request["run"], "epoch": self._request["token"]}
+        turn = {**keys, "sequence": self._request.get("sequence", 0), "at": time.time(), "process": os.getpid()}
+        newest = self._newest_turn()
+        if newest and _rank(newest) > _rank(turn):
+            raise Refusal(f"expected no later request than {turn['sequence']} on the host, found {newest['sequence']}")
+        write_json(os.path.join(self._folder, f"turn-{self._name}.{os.urandom(8).hex()}.json"), turn)
+        self._turn = turn
+
+    def _is_superseded(self) -> bool:
+        return self._turn is not None and self._newest_turn() != self._turn
+
+    def _newest_turn(self) -> Optional[Dict[str, Any]]:
+        return max(filter(None, map(read_json, self._turn_files())), key=_order, default=None)
+
+    def _turn_files(self) -> List[str]:
+        form = re.compile("turn-" + re.escape(self._name) + r"\.[0-9a-f]{16}\.json")
+        return [os.path.join(self._folder, name) for name in os.listdir(self._folder) if form.fullmatch(name)]
+
+    def _forget_older_turns(self) -> None:
+        for path in self._turn_files():
+            found = read_json(path)
+            if found and self._turn and _order(found) < _order(self._turn):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+
+    def _take_lock(self) -> bool:
+        """Whether the target is ours now. An earlier request that is stopped would go on late: it is ended."""
+        path = _lock_file(self._request)
+        self._lock = _try_lock(path)
+        if self._lock is None:
+            if not self._is_superseded():
+                _end_if_stopped(path)
+            return False
+        self._lock.seek(0)
+        self.after_cut_off = bool(self._lock.read())
+        self._lock.truncate(0)
+        json.dump({"process": os.getpid(), "started": _process(os.getpid())[1]}, self._lock)
+        self._lock.flush()
+        return True
+
     def wait(self, condition: Callable[[], bool], timeout_s: float, what: str = "waiting") -> bool:
-        """Poll until the condition holds; False when the time is over. Ends early if the turn is lost."""
+        """Poll until the condition holds; False when the time is over. Failure as soon as the turn is lost."""
         until = time.monotonic() + timeout_s
         begin = time.monotonic()
         while not condition():
-            if self._turn and _read_json(self._turn_file()) != self._turn:
+            if self._is_superseded():
                 raise Failure(f"a later request has taken over: stopped {what}")
             now = time.monotonic()
             if now >= until:
@@ -205,16 +344,48 @@ class Permit:
         """Noted before it is written: an attempt that is cut off in between must still know its own file."""
         write_json(_written_file(self._request), {"digests": [*written(self._request), sha256]})
 
-    def _turn_file(self) -> str:
-        return os.path.join(self._folder, f"turn-{self._name}.json")
+    def note_way_out(self, noted: Dict[str, Any]) -> None:
+        """How far the target's stop has come: a request that takes over need not guess."""
+        write_json(_way_out_file(self._request), noted)
+
+    def noted_way_out(self) -> Dict[str, Any]:
+        return noted_way_out(self._request)
+
+    def forget_way_out(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_way_out_file(self._request))
 
 
-def _locked(lock: IO[str]) -> bool:
+def _rank(turn: Dict[str, Any]) -> Tuple[Any, ...]:
+    """A run goes before those that began earlier, an orchestrator before those whose run it took over."""
+    return turn["run"], turn["epoch"], turn["sequence"]
+
+
+def _order(turn: Dict[str, Any]) -> Tuple[Any, ...]:
+    """Of requests with one number, the one that came last is the newest."""
+    return (*_rank(turn), turn["at"])
+
+
+def _end_if_stopped(path: str) -> None:
+    """End the process that holds this lock if it is stopped. One that runs sees by itself that its turn is over."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        holder = read_json(path) or {}
+        state, started = _process(int(holder["process"]))
+    except (ValueError, KeyError):  # it has just taken the lock, and has not yet said who it is
+        return
+    if state in ("T", "t") and started == holder["started"]:
+        with contextlib.suppress(OSError):
+            os.kill(int(holder["process"]), signal.SIGKILL)
+
+
+def _process(pid: int) -> Tuple[str, int]:
+    """(state, start in clock ticks since boot) of a process; ("", 0) if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
     except OSError:
-        return False
-    return True
+        return "", 0
+    return fields[0], int(fields[19])
 
 
 def residue(folder: str) -> List[str]:

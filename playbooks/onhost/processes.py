@@ -38,13 +38,26 @@ def find(process: str, among: Optional[Iterable[int]] = None) -> List[int]:
     return [pid for pid in pids if pid != os.getpid() and wanted.search(command_line(pid))]
 
 
-def command_line(pid: int) -> str:
+def calling(commands: List[List[str]]) -> List[int]:
+    """Processes that are at one of these commands, also through an interpreter: `sh /opt/x/ctl start W1`."""
+    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    lines = ((pid, arguments(pid)) for pid in pids)
+    return [pid for pid, words in lines if any(words[-len(command) :] == command for command in commands)]
+
+
+def arguments(pid: int) -> List[str]:
     """Empty for a process that is gone, and for one that has ended and only waits for its parent."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().replace(b"\0", b" ").decode("utf-8", "surrogateescape")
+            text = file.read().rstrip(b"\0").decode("utf-8", "surrogateescape")
     except OSError:
-        return ""
+        return []
+    return text.split("\0") if text else []
+
+
+def command_line(pid: int) -> str:
+    """The arguments, each followed by a blank; empty where there are none."""
+    return "".join(word + " " for word in arguments(pid))
 
 
 def inodes(pids: Iterable[int]) -> Optional[FrozenSet[int]]:

@@ -6,10 +6,10 @@ Runs on gateway hosts: Python 3.6 or later, standard library only. `spec` is the
 import os
 import re
 from datetime import datetime
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Pattern
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Pattern, Tuple
 
 EVENTS = ("connected", "logged_in", "lost", "logged_out", "refused")
-_TAIL = 1 << 20  # our choice: how much of the end of a log is read
+TAIL = 1 << 20  # our choice: how much of the end of a log is read
 _DIGITS = {"Y": "[0-9]{4}", "f": "[0-9]{1,9}", "j": "[0-9]{3}", "z": r"[+-][0-9:]{4,6}"}
 
 
@@ -38,7 +38,7 @@ def events(spec: Dict[str, Any], encoding: str, now: float) -> List[LogEvent]:
     try:
         with open(spec["path"], "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            begin = max(0, size - _TAIL)
+            begin = max(0, size - TAIL)
             file.seek(begin)
             data = file.read()
     except FileNotFoundError:
@@ -48,10 +48,16 @@ def events(spec: Dict[str, Any], encoding: str, now: float) -> List[LogEvent]:
 
 def size(spec: Dict[str, Any]) -> int:
     """Where the next line will be written."""
+    return place(spec)[1]
+
+
+def place(spec: Dict[str, Any]) -> Tuple[int, int]:
+    """(inode, size) of the log: the same inode and no smaller size is the same log, grown. No log: zeros."""
     try:
-        return os.stat(spec["path"]).st_size
+        found = os.stat(spec["path"])
     except FileNotFoundError:
-        return 0
+        return 0, 0
+    return found.st_ino, found.st_size
 
 
 def history(found: List[LogEvent]) -> History:

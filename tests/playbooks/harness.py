@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,13 @@ class Vendor:
             "release_s": RELEASE_S,
             "connect_timeout_s": 1,
         }
-        settings = {"spec": self.spec, "onhost": str(ROOT / "playbooks/onhost"), "python": sys.executable}
-        (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+        self.settings(login_wait_s=1)
+
+    def settings(self, login_wait_s: float) -> None:
+        """What the gateway's program and its commands know. Without an answer it waits so long for its log-in."""
+        programs = {"onhost": str(ROOT / "playbooks/onhost"), "python": sys.executable}
+        settings = {"spec": self.spec, "login_wait_s": login_wait_s, **programs}
+        (self.folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
 
     def start(self) -> None:
         """Start it as the vendor's command does, and wait until it says that it is logged in."""
@@ -135,6 +141,35 @@ class Vendor:
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
         """Send one request in one round trip and return its result."""
         return self.send([self.request(op, **fields)])[0]
+
+    def starts(self) -> int:
+        """How often it was started so far."""
+        return len((self.folder / "starts").read_text().splitlines())
+
+    def command(self, name: str, text: str) -> list[str]:
+        """A command of the site's own, to be put in place of its start or stop."""
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        return [str(path)]
+
+    @contextmanager
+    def at_work(self, request: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+        """The program that carries a request out, while it does; it is ended if the test does not wait for it."""
+        process = subprocess.Popen([self.python, "-I", "-S", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        with process:
+            try:
+                assert process.stdin
+                process.stdin.write(program("gateway", {"requests": [request]}))
+                process.stdin.close()
+                yield process
+            finally:
+                process.kill()
+
+    def cut_off(self, op: str, **fields: Any) -> None:
+        """Send a request in which the site's own command kills the program that called it."""
+        with self.at_work(self.request(op, **fields)) as process:
+            assert process.wait(10) == -signal.SIGKILL
 
     def send(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         done = subprocess.run(

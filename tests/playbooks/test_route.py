@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.playbooks.harness import until
 
 NETWORK = "172.60.101.0/24"
 ONE, OTHER = "203.0.113.2", "203.0.113.6"
+FIRST = {"run": "20250301T090000-test-0001", "step": "path-1", "attempt": 1}
 
 
 def _namespaces() -> bool:
@@ -52,8 +54,8 @@ class Router:
     def ip(self, *words: str) -> str:
         return self.inside(["ip", *words])
 
-    def ask(self, op: str, **fields: Any) -> dict[str, Any]:
-        request = {
+    def request(self, op: str, **fields: Any) -> dict[str, Any]:
+        return {
             "op": op,
             "run": "20250301T090000-test-0001",
             "token": 1,
@@ -63,6 +65,9 @@ class Router:
             "network": NETWORK,
             **fields,
         }
+
+    def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+        request = self.request(op, **fields)
         found = answer(self.inside([sys.executable, "-I", "-S", "-"], program("route", {"requests": [request]})))
         assert found
         return dict(found["results"][0])
@@ -141,3 +146,67 @@ def test_state_reads_every_network_and_cleanup_leaves_nothing(router: Router) ->
     assert state["routes"]["172.50.101.0/24"] is None
     assert router.ask("cleanup")["residue"] == []
     assert not router.work.exists()
+
+
+def test_the_result_of_an_attempt_is_told_again_to_whoever_asks_for_it(router: Router) -> None:
+    moved = router.ask("path", via=OTHER, attempt_of=FIRST)
+    assert (moved["outcome"], moved["recorded"]) == ("succeeded", True)
+    told = router.ask("state", attempt_of=FIRST, token=2)
+    assert (told["busy"], told["last"], len(told["begun"]), told["routes"][NETWORK]["via"]) == (False, moved, 2, OTHER)
+    refused = router.ask("path", via=ONE, expected_via=ONE, attempt_of={**FIRST, "attempt": 2})
+    assert refused["outcome"] == "refused"
+    told = router.ask("state", networks=[NETWORK, "172.50.101.0/24"], attempt_of={**FIRST, "attempt": 2})
+    assert told["last"] == refused
+    nothing = router.ask("state", attempt_of={**FIRST, "step": "path-2"})
+    assert (nothing["last"], nothing["begun"]) == (None, None)
+
+
+class Ip:
+    """An `ip` that waits until it may change a route, so that a request is at work for as long as a test wants."""
+
+    def __init__(self, folder: Path) -> None:
+        self.go = folder / "go"
+        real = shutil.which("ip")
+        wait = f'case "$2" in replace) until [ -e {self.go} ]; do sleep 0.02; done;; esac'
+        (folder / "bin").mkdir()
+        (folder / "bin/ip").write_text(f'#!/bin/sh\n{wait}\nexec {real} "$@"\n')
+        (folder / "bin/ip").chmod(0o755)
+        self.path = f"{folder}/bin:{os.environ['PATH']}"
+
+
+def test_nothing_is_decided_while_an_earlier_request_is_at_work(router: Router, tmp_path: Path) -> None:
+    """The second request finds the route where it should be only once the first one has let go."""
+    ip = Ip(tmp_path)
+    words = ["env", f"PATH={ip.path}", sys.executable, "-I", "-S", "-"]
+    results: list[dict[str, Any]] = []
+
+    def send(**fields: Any) -> threading.Thread:
+        data = program("route", {"requests": [router.request("path", via=OTHER, **fields)]})
+
+        def ask() -> None:
+            found = answer(router.inside(words, data))
+            assert found
+            results.append(found["results"][0])
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        return thread
+
+    first = send(sequence=1, attempt_of=FIRST)
+    until(lambda: bool(router.ask("state", attempt_of=FIRST)["begun"]), "the first request is at work")
+    assert router.ask("state", attempt_of=FIRST)["busy"] is True
+    second = send(sequence=2)
+    until(lambda: len(list(router.work.glob("turn-*"))) == 2, "the second request waits")
+    ip.go.touch()
+    first.join()
+    second.join()
+    assert [(item["outcome"], item["touched"]) for item in results] == [("succeeded", True), ("succeeded", False)]
+    assert router.via() == OTHER
+
+
+def test_a_router_is_not_cleaned_up_under_a_newer_orchestrator(router: Router) -> None:
+    assert router.ask("preflight", token=2)["ok"]
+    assert router.ask("path", via=OTHER)["outcome"] == "refused"
+    assert router.ask("cleanup")["outcome"] == "refused"
+    assert (router.via(), router.work.exists()) == (ONE, True)
+    assert router.ask("cleanup", token=2)["changed"] is True

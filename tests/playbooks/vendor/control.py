@@ -1,6 +1,7 @@
 """The vendor's start and stop command. Usage: control.py SETTINGS.json start|stop
 
-A file `broken` beside the settings makes every start fail at once, as a damaged installation would.
+A file `broken` beside the settings makes every start fail at once, as a damaged installation would. `starts` there
+gets a line for each start.
 """
 
 import json
@@ -25,6 +26,8 @@ if sys.argv[2] == "start":
         start_new_session=True,
     )
     pid_file.write_text(str(process.pid))
+    with SETTINGS.with_name("starts").open("a") as starts:
+        starts.write(f"{process.pid}\n")
     os._exit(0)
 if SETTINGS.with_name("stubborn").exists():
     sys.exit(0)

@@ -1,4 +1,4 @@
-"""A small front server on loopback with one log-in registry. It counts every log-in, duplicate and logout."""
+"""A small front server on loopback with one log-in registry. It counts every attempt, log-in, duplicate and logout."""
 
 import socket
 import threading
@@ -19,6 +19,7 @@ class Registry:
     """One gateway number, one log-in: shared by all fronts of a test. A broken session counts until `release_s`."""
 
     release_s: float
+    attempts: int = 0  # log-ins that were asked for, whatever came of them
     sessions: dict[str, Session] = field(default_factory=dict)
     logins: list[tuple[str, str]] = field(default_factory=list)  # (number, front's endpoint)
     duplicates: list[str] = field(default_factory=list)
@@ -42,12 +43,15 @@ class Registry:
 
 
 class Front:
-    """Listens on 127.0.0.1. `mute` swallows what gateways send; `refuse` answers every log-in with a refusal."""
+    """Listens on 127.0.0.1. `mute` swallows what gateways send; `refuse` answers every log-in with a refusal; with
+    `silent` it does what it is asked to and says nothing.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.mute = False
         self.refuse = False
+        self.silent = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._connections: list[socket.socket] = []
@@ -77,9 +81,10 @@ class Front:
         number, session = "", None
         with connection:
             for line in self._lines(connection):
+                word, _, rest = line.strip().partition(" ")
+                self.registry.attempts += word == "LOGIN"
                 if self.mute:
                     continue
-                word, _, rest = line.strip().partition(" ")
                 if session:
                     session.last_packet = time.monotonic()
                 answer = "OK"
@@ -91,7 +96,8 @@ class Front:
                     self.registry.log_out(number)
                     session, answer = None, "BYE"
                 with suppress(OSError):
-                    connection.sendall(answer.encode() + b"\n")
+                    if not self.silent:
+                        connection.sendall(answer.encode() + b"\n")
         if session:
             session.alive = False
 

@@ -19,6 +19,8 @@ sys.path.insert(0, SETTINGS["onhost"])
 
 import vendor_file  # type: ignore[import-not-found] # noqa: E402 - found on the path above
 
+SILENCE_S = 10  # a front may be mute for as long as a busy machine needs to begin a test's request
+
 
 class Stop(Exception):
     pass
@@ -45,7 +47,7 @@ def ask(connection: socket.socket, line: str, wait_s: float) -> str:
 def serve(connection: socket.socket, endpoint: str, number: str) -> None:
     log(f"connected to main station {endpoint}")
     try:
-        answer = ask(connection, f"LOGIN {number}", 1)
+        answer = ask(connection, f"LOGIN {number}", SETTINGS["login_wait_s"])
         if answer != "OK":
             log(f"logon refused by {endpoint}: {answer}")
             return
@@ -53,7 +55,7 @@ def serve(connection: socket.socket, endpoint: str, number: str) -> None:
         status("yes", endpoint)
         while True:
             time.sleep(0.1)
-            if not ask(connection, "BEAT", 1):
+            if not ask(connection, "BEAT", SILENCE_S):
                 break
         log(f"connection to {endpoint} lost: closed")
         status("no", "")
