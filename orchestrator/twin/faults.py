@@ -1,6 +1,7 @@
 """Faults that are on in the twin, each with a dead-man that lifts it when nobody renews it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 from orchestrator.model.plan import Fault
 from orchestrator.model.topology import Topology
 from orchestrator.twin.effects import Effects, FrontManner, effects, fault_key
+from orchestrator.twin.freezer import Freezer
 from orchestrator.twin.nft import Nft
-from orchestrator.twin.processes import freeze, thaw
 
 SetManner = Callable[[Sequence[str], FrontManner | None], None]
 
@@ -27,25 +28,30 @@ class _Armed:
 class Faults:
     """Injects and lifts. Both are idempotent; faults may overlap and are lifted one by one."""
 
-    def __init__(self, topology: Topology, nft: Nft, set_manner: SetManner, processes: dict[str, int]) -> None:
+    def __init__(self, topology: Topology, nft: Nft, set_manner: SetManner, freezer: Freezer) -> None:
         self._topology = topology
         self._nft = nft
         self._set_manner = set_manner
-        self._processes = processes
+        self._freezer = freezer
         self._armed: dict[str, _Armed] = {}
+        self._lapsed: list[dict[str, Any]] = []
 
     def inject(self, fault: Fault, lease_s: float | None) -> None:
-        """Refused if the fault has no meaning here. What fails half way is taken back."""
+        """Refused if the fault has no meaning here. The dead-man is armed first; what fails half way is taken
+        back, and where that fails too the dead-man takes it back.
+        """
         key = fault_key(fault)
-        if key not in self._armed:
+        is_new = key not in self._armed
+        if is_new:
             self._armed[key] = _Armed(fault, effects(self._topology, fault), lease_s)
+        self._armed[key].lease_s = lease_s
+        self._arm(key)
+        if is_new:
             try:
                 self._apply(self._armed[key].effects)
             except BaseException:
                 self.lift(fault)
                 raise
-        self._armed[key].lease_s = lease_s
-        self._arm(key)
 
     def lift(self, fault: Fault) -> None:
         armed = self._armed.get(fault_key(fault))
@@ -58,10 +64,18 @@ class Faults:
         if armed.dead_man:
             armed.dead_man.cancel()
         self._set_manners(armed.effects)
-        still = {host for other in self._armed.values() for host in other.effects.frozen}
+        still = self.frozen()
         for host in armed.effects.frozen:
             if host not in still:
-                thaw(self._processes[host])
+                self._freezer.thaw_host(host)
+
+    def is_on(self, fault: Fault) -> bool:
+        """Whether it was injected, and neither lifted nor lifted by its dead-man since."""
+        return fault_key(fault) in self._armed
+
+    def lapsed(self) -> list[dict[str, Any]]:
+        """The faults that lifted themselves, oldest first: {fault, at}, at in seconds since the epoch."""
+        return [dict(item) for item in self._lapsed]
 
     def renew(self) -> None:
         for key in self._armed:
@@ -72,7 +86,7 @@ class Faults:
         now = asyncio.get_running_loop().time()
         return [
             {
-                **{name: value for name, value in armed.fault.model_dump(mode="json").items() if value},
+                **_plain(armed.fault),
                 "lifts_in_s": round(armed.dead_man.when() - now, 1) if armed.dead_man else None,
             }
             for armed in self._armed.values()
@@ -86,7 +100,7 @@ class Faults:
             self._nft.run(space, rules)
         self._set_manners(wanted)
         for host in wanted.frozen:
-            freeze(self._processes[host])
+            self._freezer.freeze_host(host)
 
     def _arm(self, key: str) -> None:
         armed = self._armed[key]
@@ -98,7 +112,9 @@ class Faults:
     def _expire(self, key: str) -> None:
         """The dead-man acts. Where that fails it acts again after another lease."""
         self._arm(key)
-        self.lift(self._armed[key].fault)
+        fault = self._armed[key].fault
+        self.lift(fault)
+        self._lapsed.append({"fault": _plain(fault), "at": time.time()})
 
     def _set_manners(self, changed: Effects) -> None:
         """Each front takes the manner of the newest fault that is still on."""
@@ -108,3 +124,7 @@ class Faults:
             fronts = [front for front in changed.fronts if wanted.get(front) == manner]
             if fronts:
                 self._set_manner(fronts, manner)
+
+
+def _plain(fault: Fault) -> dict[str, Any]:
+    return {name: value for name, value in fault.model_dump(mode="json").items() if value}

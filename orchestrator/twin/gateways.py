@@ -6,7 +6,8 @@ from pathlib import Path
 
 from orchestrator.errors import Refused
 from orchestrator.model.topology import Gateway, ServiceManager, Topology, fill
-from orchestrator.twin.processes import command_lines, tell
+from orchestrator.twin.freezer import Freezer
+from orchestrator.twin.processes import command_lines, tell, with_text
 from orchestrator.twin.programs.gateway_files import FOLDER
 
 _AT_ONCE = 4  # our choice: a start is a burst of CPU, and a machine may have two cores
@@ -17,10 +18,11 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class Gateways:
     """`processes` is process 1 of each host; `users` the host's service user."""
 
-    def __init__(self, topology: Topology, processes: dict[str, int], users: dict[str, str]) -> None:
+    def __init__(self, topology: Topology, processes: dict[str, int], users: dict[str, str], freezer: Freezer) -> None:
         self._topology = topology
         self._processes = processes
         self._users = users
+        self._freezer = freezer
 
     async def start_enabled(self) -> None:
         """Start every enabled gateway as its site does. OSError says which start failed."""
@@ -46,19 +48,28 @@ class Gateways:
 
     def kill(self, name: str) -> None:
         """Kill the gateway's process as a crash would: nothing is said to anybody."""
-        self._tell(name, signal.SIGKILL)
+        gateway = self._gateway(name)
+        tell(self._found(gateway, self._running(gateway)), signal.SIGKILL)
 
     def freeze(self, name: str) -> None:
         """Stop the gateway's process as a hang would: its sockets stay, nobody answers."""
-        self._tell(name, signal.SIGSTOP)
-
-    def _tell(self, name: str, number: signal.Signals) -> None:
         gateway = self._gateway(name)
-        if not tell(self._processes[gateway.host], self._text(gateway), number):
+        self._found(gateway, self._freezer.freeze(gateway.host, name, lambda: self._running(gateway)))
+
+    def thaw(self, name: str) -> None:
+        """Let a frozen gateway go on; one that was killed meanwhile stays away."""
+        self._freezer.thaw(self._gateway(name).host, name)
+
+    def _running(self, gateway: Gateway) -> list[int]:
+        return with_text(self._processes[gateway.host], self._text(gateway))
+
+    def _found(self, gateway: Gateway, pids: list[int]) -> list[int]:
+        if not pids:
             raise Refused(
                 "NOT_RUNNING",
-                f"expected gateway {name} to run on {gateway.host}, found no process {self._text(gateway)!r}",
+                f"expected gateway {gateway.id} to run on {gateway.host}, found no process {self._text(gateway)!r}",
             )
+        return pids
 
     async def _start(self, gateway: Gateway, at_once: asyncio.Semaphore) -> None:
         user = self._users[gateway.host]

@@ -1,5 +1,6 @@
 """`Twin`: what the rest of the product does with a twin. All state is in the twin's folder and its daemon."""
 
+import hashlib
 import os
 import select
 import signal
@@ -21,7 +22,18 @@ from orchestrator.twin.state import KEY, KNOWN_HOSTS, TwinState, living, read_st
 _KEEP_EVERY_S = 60  # our choice: well below any lease
 _NOT_FOUND = 127  # as a shell says it
 _KILLED_BY = 128
-_SABOTAGE = ("block_gateway", "kill_gateway", "freeze_gateway", "freeze_host", "thaw_host")
+_SABOTAGE = (
+    "block_gateway",
+    "kill_gateway",
+    "freeze_gateway",
+    "thaw_gateway",
+    "freeze_host",
+    "thaw_host",
+    "kill_sshd",
+    "start_sshd",
+    "freeze_sshd",
+    "thaw_sshd",
+)
 
 
 @dataclass(frozen=True)
@@ -98,35 +110,57 @@ class Twin:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def ssh_settings(self) -> SshSettings:
-        """How hosts of this twin are reached, with a new folder for the control sockets."""
-        sockets = Path(tempfile.mkdtemp(prefix="cm-", dir=self.folder))
+    def ssh_settings(self, run: str | None = None) -> SshSettings:
+        """How hosts of this twin are reached, with a new folder for the control sockets. Those of a run are always in
+        the same one, so that whoever goes on with it uses and closes the connections of the orchestrator before.
+        """
+        if run is None:
+            sockets = Path(tempfile.mkdtemp(prefix="cm-", dir=self.folder))
+        else:
+            sockets = self.folder / f"cm-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+            sockets.mkdir(mode=0o700, exist_ok=True)
         return SshSettings(control_dir=sockets, private_key=self.folder / KEY, known_hosts=self.folder / KNOWN_HOSTS)
 
-    def inject(self, fault: Fault, lease_s: float) -> None:
-        """Break it for real. Without `renew` it lifts by itself after `lease_s` seconds."""
-        ask(self.folder, "inject", fault=fault.model_dump(mode="json"), lease_s=lease_s)
+    def inject(self, fault: Fault, lease_s: float, run: str | None = None, epoch: int | None = None) -> None:
+        """Break it for real. Without `renew` it lifts by itself after `lease_s` seconds: its dead-man is armed
+        first. Refused EPOCH for an orchestrator whose run another has taken over; no run: for who is of none.
+        """
+        ask(self.folder, "inject", fault=fault.model_dump(mode="json"), lease_s=lease_s, run=run, epoch=epoch)
 
-    def lift(self, fault: Fault) -> None:
-        """Idempotent."""
-        ask(self.folder, "lift", fault=fault.model_dump(mode="json"))
+    def lift(self, fault: Fault, run: str | None = None, epoch: int | None = None) -> None:
+        """Idempotent. Refused EPOCH as for `inject`."""
+        ask(self.folder, "lift", fault=fault.model_dump(mode="json"), run=run, epoch=epoch)
 
-    def renew(self) -> None:
-        """Start the leases of the twin and of every fault anew."""
-        ask(self.folder, "renew")
+    def is_on(self, fault: Fault, run: str | None = None, epoch: int | None = None) -> bool:
+        """Whether it was injected and neither lifted nor lifted by its dead-man since. Refused EPOCH as above."""
+        return bool(ask(self.folder, "is_on", fault=fault.model_dump(mode="json"), run=run, epoch=epoch))
+
+    def renew(self, run: str | None = None, epoch: int | None = None) -> None:
+        """Start the leases of the twin and of every fault anew. Refused EPOCH as above."""
+        ask(self.folder, "renew", run=run, epoch=epoch)
+
+    def keep(self) -> None:
+        """Start the twin's own lease anew; faults keep theirs."""
+        ask(self.folder, "keep")
 
     def truth(self) -> dict[str, Any]:
-        """What really happened at the fronts. For tests and reports; no step or check may read it."""
+        """What really happened at the fronts, and which faults lifted themselves (`lapsed`). For tests and
+        reports; no step or check may read it.
+        """
         result: dict[str, Any] = ask(self.folder, "truth")
         return result
 
     def status(self) -> dict[str, Any]:
-        """site, up_since, lease_s, hosts {id: up|frozen|down}, gateways {id: running}, faults, bfd {expected, up}."""
+        """site, up_since, lease_s, hosts {id: up|frozen|down}, gateways {id: running}, faults, lapsed (faults that
+        lifted themselves: [{fault, at}]), bfd {expected, up}.
+        """
         result: dict[str, Any] = ask(self.folder, "status")
         return result
 
     def sabotage(self, what: str, **arguments: str) -> None:
-        """For tests: {block,kill,freeze}_gateway with `gateway`, {freeze,thaw}_host with `host`."""
+        """For tests: {block,kill,freeze,thaw}_gateway with `gateway`, {freeze,thaw}_host and
+        {kill,start,freeze,thaw}_sshd with `host`.
+        """
         if what not in _SABOTAGE:
             raise ValueError(f"expected one of {', '.join(_SABOTAGE)}, found {what!r}")
         ask(self.folder, what, **arguments)

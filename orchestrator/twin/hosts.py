@@ -1,6 +1,6 @@
 """Simulated hosts: each is a process tree of its own, in namespaces of its own, under a real sshd.
 
-sshd is process 1 of its host: it reaps what gateways leave behind, and the host ends with it.
+Process 1 of a host starts sshd, reaps what gateways leave behind, and starts sshd again when it is told to.
 """
 
 import json
@@ -18,7 +18,22 @@ from orchestrator.twin.network import run_bird
 from orchestrator.twin.programs_needed import find_program
 from orchestrator.twin.rootfs import add_user, make_root, mount_private, set_identity
 
+START_SSHD = signal.SIGUSR1  # tells process 1 of a host to start sshd unless it runs
 _OWN_NAMESPACES = os.CLONE_NEWNS | os.CLONE_NEWPID | os.CLONE_NEWUTS | os.CLONE_NEWIPC
+# A shell takes a tenth of the memory of a Python that waits. The sleep is there to be waited for: without any
+# child `wait` returns at once. A dead sshd has no command line any more, even before it is reaped.
+_INIT = """\
+start() {
+    line=
+    { read -r line < /proc/$pid/cmdline; } 2> /dev/null
+    case $line in *sshd*) ;; *) "$sshd" -D -e & pid=$! ;; esac
+}
+sshd=$1 pid=none
+trap start USR1
+start
+sleep infinity &
+while :; do wait; done
+"""
 _SSHD_CONFIG = """\
 Port {port}
 ListenAddress {address}
@@ -79,7 +94,7 @@ def begin_host(spec: HostSpec, network: int, folder: Path) -> StartingHost:
 
 
 def finish_host(starting: StartingHost) -> int:
-    """Wait until sshd runs; returns the host's process 1. OSError says what failed on which host."""
+    """Wait until its process 1 runs, which starts sshd; returns it. OSError says what failed on which host."""
     os.waitpid(starting.child, 0)
     with os.fdopen(starting.report, encoding="utf-8") as report:
         told = [json.loads(line) for line in report]
@@ -110,7 +125,7 @@ def _split(spec: HostSpec, network: int, folder: Path, writer: int) -> None:
 
 
 def _become(spec: HostSpec, network: int, folder: Path) -> None:
-    """Process 1 of the host. The report closes by itself when sshd takes over."""
+    """Process 1 of the host. The report closes by itself when the shell takes over."""
     os.setns(network, os.CLONE_NEWNET)
     os.setsid()
     make_private()
@@ -127,8 +142,8 @@ def _become(spec: HostSpec, network: int, folder: Path) -> None:
     os.dup2(log, 2)
     os.umask(0o022)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and programs inherit that
-    sshd = find_program("sshd")
-    os.execve(sshd, [sshd, "-D", "-e"], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})  # noqa: S606 (no shell is wanted)
+    words = ["init", "-c", _INIT, "init", find_program("sshd")]
+    os.execve("/bin/sh", words, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})  # noqa: S606 (the shell is the program)
 
 
 def _configure(spec: HostSpec, root: Path) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from orchestrator.twin.state import start_ticks
@@ -26,26 +26,35 @@ def command_lines(first: int) -> dict[int, str]:
     return {pid: _read(pid, "cmdline").replace("\0", " ").strip() for pid in processes_of(first)}
 
 
-def freeze(first: int) -> None:
-    """Stop every process of a host, also those that are born meanwhile."""
-    while running := [pid for pid in processes_of(first) if not _is_stopped(pid)]:
-        for pid in running:
-            _signal(pid, signal.SIGSTOP)
+def named(first: int, names: Container[str]) -> list[int]:
+    """Living processes of a host whose program has one of these names."""
+    return [pid for pid in processes_of(first) if _read(pid, "comm").strip() in names and is_alive(pid)]
+
+
+def with_text(first: int, text: str) -> list[int]:
+    """Processes of a host whose command line holds the text."""
+    return [pid for pid, line in command_lines(first).items() if text in line]
+
+
+def stop_all(find: Callable[[], list[int]]) -> list[int]:
+    """Stop every process that `find` finds, also those that are born meanwhile; which they are."""
+    while running := [pid for pid in find() if not _is_stopped(pid)]:
+        tell(running, signal.SIGSTOP)
         os.sched_yield()  # a stop is taken when the process next returns from the kernel
+    return find()
 
 
-def thaw(first: int) -> None:
-    """Let every process of a host go on."""
-    for pid in processes_of(first):
-        _signal(pid, signal.SIGCONT)
+def kill_all(find: Callable[[], list[int]]) -> None:
+    """Kill every process that `find` finds, also those that are born meanwhile."""
+    while running := [pid for pid in find() if is_alive(pid)]:
+        tell(running, signal.SIGKILL)
+        os.sched_yield()
 
 
-def tell(first: int, text: str, number: signal.Signals) -> int:
-    """Signal every process of a host whose command line holds the text; how many there were."""
-    found = [pid for pid, line in command_lines(first).items() if text in line]
-    for pid in found:
+def tell(pids: Iterable[int], number: signal.Signals) -> None:
+    """Signal processes; one that is gone is passed over."""
+    for pid in pids:
         _signal(pid, number)
-    return len(found)
 
 
 def _all() -> Iterator[int]:

@@ -194,7 +194,7 @@ class Registry:
 
     def _answer(self, attempt: Attempt, answer: Answer) -> Answer:
         record = asdict(attempt)
-        del record["timeout_s"], record["instance"]
+        del record["timeout_s"]
         accepted = answer.session is not None
         self._record("login", record | {"accepted": accepted, "kind": answer.kind.value, "reason": answer.reason})
         return answer

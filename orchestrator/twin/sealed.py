@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,6 +10,9 @@ from orchestrator.errors import Refused
 from orchestrator.twin.state import TwinState, living
 
 _HARMLESS = {"bridge", "veth"}  # kinds of device that a controller's namespace holds, beside its loopback
+_ONLY_LOCAL = ("local", "broadcast", "multicast", "anycast", "blackhole", "unreachable", "prohibit", "throw")
+_LEADS_ON = ("gateway", "via", "nexthops", "nhid", "encap")  # what a route has that goes through another machine
+_LINK_LOCAL = IPv6Network("fe80::/10")
 _HERE = "/proc/thread-self/ns/net"
 
 
@@ -25,9 +29,10 @@ def network_of(state: TwinState) -> str:
 
 def ensure_sealed() -> None:
     """Raises Refused("NOT_SEALED") unless this process is in a living twin's controller namespace, no
-    device leads out of it and no route leads beyond the twin's own networks.
+    device leads out of it and no route leads beyond the twin's own network.
     """
-    if twin_here() is None:
+    twin = twin_here()
+    if twin is None:
         _refuse("this process's network namespace is that of no living twin")
     if len({_identity(f"{task}/ns/net") for task in Path("/proc/self/task").iterdir()}) > 1:
         _refuse("some threads of this process are in another namespace")
@@ -40,8 +45,18 @@ def ensure_sealed() -> None:
             _refuse(f"device {link['ifname']} ({kind or link['link_type']}) may lead out")
     for family in ("-4", "-6"):
         for route in _ip(family, "route", "show", "table", "all"):
-            if route["dst"] == "default" or "gateway" in route:
+            if _leads_out(route, IPv4Network(twin.network)):
                 _refuse(f"a route leads to {route['dst']}")
+
+
+def _leads_out(route: dict[str, Any], own: IPv4Network) -> bool:
+    """Whether packets that take the route could be meant for anything but the twin's own hosts, gateway or not."""
+    if route.get("type", "unicast") in _ONLY_LOCAL:
+        return False
+    if route["dst"] == "default" or any(name in route for name in _LEADS_ON):
+        return True
+    to = ip_network(route["dst"])
+    return not (to.subnet_of(own) if isinstance(to, IPv4Network) else to.subnet_of(_LINK_LOCAL))
 
 
 def _refuse(found: str) -> NoReturn:

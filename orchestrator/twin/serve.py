@@ -5,6 +5,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from orchestrator.errors import Refused
 from orchestrator.model.drill import FaultManner
 from orchestrator.model.plan import Fault
 from orchestrator.twin.birdctl import sessions, waiting
+from orchestrator.twin.epochs import Epochs
 from orchestrator.twin.exchange import Exchange
 from orchestrator.twin.faults import Faults
+from orchestrator.twin.freezer import Freezer
 from orchestrator.twin.gateways import Gateways
 from orchestrator.twin.hosts import HostSpec
 from orchestrator.twin.layout import centre_space
@@ -21,6 +24,7 @@ from orchestrator.twin.lines import LineTruth
 from orchestrator.twin.machine import BirdAt, Machine
 from orchestrator.twin.nft import Nft
 from orchestrator.twin.processes import is_alive
+from orchestrator.twin.sshd import Sshd
 from orchestrator.twin.state import SOCKET
 
 _UP_WITHIN_S = 60  # our choice: hundreds of hosts on two cores
@@ -33,13 +37,14 @@ Operation = Callable[[dict[str, Any]], Any]
 async def serve(machine: Machine, folder: Path, lease_s: float, ready: Callable[[], None]) -> None:
     """Returns when the lease has ended or the daemon was told to end."""
     nft = Nft(machine.namespaces)
-    truth = LineTruth(machine.layout, nft)
+    lines = LineTruth(machine.layout, nft)
     exchange = Exchange(
-        machine.topology, lambda centre: machine.namespaces.inside(centre_space(centre)), truth.line_of, folder
+        machine.topology, lambda centre: machine.namespaces.inside(centre_space(centre)), lines.line_of, folder
     )
     users = {name: spec.users[0] for name, spec in machine.specs.items()}
-    gateways = Gateways(machine.topology, machine.processes, users)
-    faults = Faults(machine.topology, nft, exchange.set_manner, machine.processes)
+    freezer = Freezer(machine.processes)
+    gateways = Gateways(machine.topology, machine.processes, users, freezer)
+    faults = Faults(machine.topology, nft, exchange.set_manner, freezer)
     await exchange.start()
     try:
         async with asyncio.timeout(_UP_WITHIN_S):
@@ -47,11 +52,17 @@ async def serve(machine: Machine, folder: Path, lease_s: float, ready: Callable[
     except TimeoutError as error:
         found = f"{_bfd(machine)} BFD sessions"
         raise Refused("TWIN_FAILED", f"expected all to be up within {_UP_WITHIN_S} s, found {found}") from error
-    desk = _Desk(machine, exchange, gateways, faults, lease_s)
+    sshd = Sshd(machine.specs, machine.processes, freezer)
+    desk = _Desk(machine, gateways, faults, sshd, lambda _: _truth(lines, exchange, faults), lease_s)
     server = await asyncio.start_unix_server(desk.serve, folder / SOCKET, limit=_LONGEST_REQUEST)
     async with server:
         ready()
         await desk.until_end()
+
+
+def _truth(lines: LineTruth, exchange: Exchange, faults: Faults) -> dict[str, Any]:
+    with lines.listed_once():
+        return exchange.truth() | {"lapsed": faults.lapsed()}
 
 
 async def _bring_up(machine: Machine, gateways: Gateways) -> None:
@@ -98,12 +109,12 @@ class _Desk:
     """Answers requests. Any request but `status` renews the twin's lease; only `renew` renews the dead-men."""
 
     def __init__(
-        self, machine: Machine, exchange: Exchange, gateways: Gateways, faults: Faults, lease_s: float
+        self, machine: Machine, gateways: Gateways, faults: Faults, sshd: Sshd, truth: Operation, lease_s: float
     ) -> None:
         self._machine = machine
-        self._exchange = exchange
         self._gateways = gateways
         self._faults = faults
+        self._epochs = Epochs()
         self._lease_s = lease_s
         self._up_since = time.time()
         self._end = asyncio.Event()
@@ -113,17 +124,32 @@ class _Desk:
             loop.add_signal_handler(number, self._end.set)
         self._operations: dict[str, Operation] = {
             "keep": lambda _: None,
-            "renew": lambda _: self._faults.renew(),
-            "inject": lambda request: self._faults.inject(Fault.model_validate(request["fault"]), request["lease_s"]),
-            "lift": lambda request: self._faults.lift(Fault.model_validate(request["fault"])),
-            "truth": lambda _: self._exchange.truth(),
+            "truth": truth,
             "status": lambda _: self._status(),
-            "block_gateway": lambda request: self._gateways.block(request["gateway"]),
-            "kill_gateway": lambda request: self._gateways.kill(request["gateway"]),
-            "freeze_gateway": lambda request: self._gateways.freeze(request["gateway"]),
-            "freeze_host": lambda request: self._faults.inject(_frozen(request["host"]), None),
-            "thaw_host": lambda request: self._faults.lift(_frozen(request["host"])),
+            "renew": self._of_its_run(lambda _: faults.renew()),
+            "inject": self._of_its_run(lambda request: faults.inject(_fault(request), request["lease_s"])),
+            "lift": self._of_its_run(lambda request: faults.lift(_fault(request))),
+            "is_on": self._of_its_run(lambda request: faults.is_on(_fault(request))),
+            "block_gateway": lambda request: gateways.block(request["gateway"]),
+            "kill_gateway": lambda request: gateways.kill(request["gateway"]),
+            "freeze_gateway": lambda request: gateways.freeze(request["gateway"]),
+            "thaw_gateway": lambda request: gateways.thaw(request["gateway"]),
+            "freeze_host": lambda request: faults.inject(_frozen(request["host"]), None),
+            "thaw_host": lambda request: faults.lift(_frozen(request["host"])),
+            "kill_sshd": lambda request: sshd.kill(request["host"]),
+            "start_sshd": lambda request: sshd.start(request["host"]),
+            "freeze_sshd": lambda request: sshd.freeze(request["host"]),
+            "thaw_sshd": lambda request: sshd.thaw(request["host"]),
         }
+
+    def _of_its_run(self, operation: Operation) -> Operation:
+        """Refused to an orchestrator that has lost its run; `run` and `epoch` are left out by who is of no run."""
+
+        def admitted(request: dict[str, Any]) -> Any:
+            self._epochs.admit(request.get("run"), request.get("epoch"))
+            return operation(request)
+
+        return admitted
 
     async def until_end(self) -> None:
         await self._end.wait()
@@ -132,21 +158,22 @@ class _Desk:
         """One user: a request per line, an answer per line."""
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(self._answer(json.loads(line))).encode() + b"\n")
+                writer.write(json.dumps(await self._answer(json.loads(line))).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError):
             return  # the user has gone, or did not speak our language
         finally:
             writer.close()
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         operation = request.pop("operation")
         if operation not in self._operations:
             return _refusal("NO_SUCH_OPERATION", f"expected one of {', '.join(self._operations)}, found {operation!r}")
         if operation != "status":
             self._renew_lease()
         try:
-            return {"result": self._operations[operation](request)}
+            result = self._operations[operation](request)
+            return {"result": await result if isawaitable(result) else result}
         except Refused as error:
             return _refusal(error.code, str(error).removeprefix(f"{error.code}: "))
         except (OSError, KeyError, ValueError) as error:
@@ -169,8 +196,13 @@ class _Desk:
             "hosts": hosts,
             "gateways": self._gateways.running(),
             "faults": self._faults.describe(),
+            "lapsed": self._faults.lapsed(),
             "bfd": _bfd(self._machine),
         }
+
+
+def _fault(request: dict[str, Any]) -> Fault:
+    return Fault.model_validate(request["fault"])
 
 
 def _frozen(host: str) -> Fault:

@@ -47,6 +47,7 @@ def test_a_first_login_is_accepted_and_recorded() -> None:
             "source_port": 40000,
             "gateway": "nq-trade-1",
             "line": "tel-futian",
+            "instance": "a",
             "accepted": True,
             "kind": "login",
             "reason": "",

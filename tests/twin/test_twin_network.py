@@ -4,10 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,12 +19,13 @@ from orchestrator.twin import Twin, ensure_sealed
 from orchestrator.twin.programs_needed import ensure_possible
 from orchestrator.twin.state import start_ticks
 from tests.support.sites import ROOT, RoomSpec, SiteSpec, write_site
-from tests.support.twins import Shell, broken, inside, logged_in, twin_of, until
+from tests.support.twins import Shell, broken, inside, logged_in, own_root, processes_under, twin_of, until
 
 pytestmark = pytest.mark.twin
 
 EXAMPLE = ROOT / "inventory/example"
 TOPOLOGY = load_site(EXAMPLE).topology
+ENABLED = [gateway for gateway in TOPOLOGY.gateways if gateway.enabled]  # the others are cold standbys
 FUTIAN_TRADING = ("172.60.101.30", 7043)
 TEL_FUTIAN, UNI_SOUTHERN, CE_B = "203.0.113.2", "203.0.113.6", "203.0.113.242"
 DARK_TELECOM = Fault(manner=FaultManner.DARK, carriers=("telecom",))
@@ -36,10 +35,8 @@ CHECK_SEALED = "from orchestrator.twin import ensure_sealed; ensure_sealed()"
 
 @pytest.fixture(scope="module", autouse=True)
 def twins_root() -> Iterator[Path]:
-    """A root of these tests' own: what others have up is not theirs. Short, for the sockets in it."""
-    with tempfile.TemporaryDirectory(prefix="tw-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DRILLCTL_TWINS", folder)
-        yield Path(folder)
+    with own_root() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +57,14 @@ def twin(worn: Twin) -> Twin:
     """The twin in which tests break things, with every gateway at the first front of its list."""
     bfd = worn.status()["bfd"]["expected"]
     until(lambda: worn.status()["bfd"]["up"] == bfd, 20)
-    until(lambda: len(fronts_in_use(worn)) == len(TOPOLOGY.gateways), 40)
+    until(lambda: len(fronts_in_use(worn)) == len(ENABLED), 40)
     shell = Shell(worn)
-    for gateway in TOPOLOGY.gateways:
+    for gateway in ENABLED:
         service = TOPOLOGY.profiles[gateway.profile].service
         if fronts_in_use(worn)[gateway.number] != gateway.servers[0]:
             for command in (service.stop, service.start):
                 shell.says(gateway.host, " ".join(fill(word, gateway) for word in command or ()))
-    home = {gateway.number: gateway.servers[0] for gateway in TOPOLOGY.gateways}
+    home = {gateway.number: gateway.servers[0] for gateway in ENABLED}
     until(lambda: fronts_in_use(worn) == home, 20)
     return worn
 
@@ -84,9 +81,7 @@ def fronts_in_use(twin: Twin) -> dict[str, str]:
 def all_left(twin: Twin, centre: str) -> bool:
     """Every gateway has business again, none of it at this centre."""
     fronts = fronts_in_use(twin)
-    return len(fronts) == len(TOPOLOGY.gateways) and not any(
-        TOPOLOGY.front[name].centre == centre for name in fronts.values()
-    )
+    return len(fronts) == len(ENABLED) and not any(TOPOLOGY.front[name].centre == centre for name in fronts.values())
 
 
 def ended(twin: Twin, number: str, since: float) -> list[str]:
@@ -125,7 +120,7 @@ def test_every_enabled_gateway_is_logged_in_once_over_the_first_line_of_its_path
         "W100231": "tel-southern",
     }
     assert [item["kind"] for item in truth["logins"]] == ["login"] * 12
-    assert all(quiet.status()["gateways"].values())
+    assert quiet.status()["gateways"] == {gateway.id: gateway.enabled for gateway in TOPOLOGY.gateways}
     until(lambda: all(item["source_front"] for item in quiet.truth()["receiving"].values()), 10)
 
 
@@ -156,6 +151,8 @@ for address in ("192.0.2.1", "1.1.1.1", "172.60.101.30"):
         "ip route add default via 198.18.1.11; trap 'ip route del default' EXIT",
         "ip tuntap add leak mode tun; ip link set leak up; trap 'ip link del leak' EXIT",
         "ip route add 10.0.0.0/8 via 198.18.1.1; trap 'ip route del 10.0.0.0/8' EXIT",
+        "ip route add 128.0.0.0/1 dev mgmt; trap 'ip route del 128.0.0.0/1' EXIT",
+        "ip route add 198.18.9.0/24 nexthop via 198.18.1.1 nexthop via 198.18.1.2; trap 'ip ro del 198.18.9.0/24' EXIT",
     ],
 )
 def test_a_way_out_of_the_controllers_namespace_is_noticed(quiet: Twin, leak: str) -> None:
@@ -241,7 +238,12 @@ def test_a_fault_lifts_by_itself_unless_it_is_renewed(twin: Twin) -> None:
     until(lambda: twin.status()["faults"][0]["lifts_in_s"] < 0.8, 3)
     twin.renew()
     assert twin.status()["faults"][0]["lifts_in_s"] > 0.8
+    assert (twin.is_on(DARK_TELECOM), twin.status()["lapsed"]) == (True, [])
     assert until(lambda: not twin.status()["faults"], 4) > 1.0
+    assert not twin.is_on(DARK_TELECOM)
+    (lapsed,) = twin.status()["lapsed"]
+    assert (lapsed["fault"], twin.truth()["lapsed"]) == ({"manner": "dark", "carriers": ["telecom"]}, [lapsed])
+    assert 0 <= time.time() - lapsed["at"] < 4
     until(lambda: Shell(twin).next_hop("ce-a", FUTIAN_TRADING[0]) == TEL_FUTIAN, 5)
 
 
@@ -294,20 +296,6 @@ def test_a_killed_gateway_stays_away_and_a_blocked_one_does_not_start(worn: Twin
     assert len(worn.truth()["logins"]) == logins
     with pytest.raises(Refused, match="NO_GATEWAY"):
         worn.sabotage("kill_gateway", gateway="nobody")
-
-
-def processes_under(twin: Twin) -> dict[int, int]:
-    """Every process of the twin, with its start: it is told from a later one of the same id."""
-    children: dict[int, list[int]] = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            children.setdefault(int(file.read_text().rpartition(")")[2].split()[1]), []).append(int(file.parent.name))
-    found, left = {}, [twin.pid]
-    while left:
-        pid = left.pop()
-        found[pid] = start_ticks(pid) or 0
-        left += children.get(pid, [])
-    return found
 
 
 def machine() -> tuple[list[str], str]:
