@@ -5,6 +5,8 @@ DrillctlError
 ├── Refused              exit 3   refused by name (code): nothing touched; make the condition true
 ├── Aborted              exit 4   somebody or a stop condition ended the run; what was done is undone
 ├── NeedsPerson          exit 5   the state cannot be told or an undo failed: a person decides
+│   ├── JournalFailed             the journal cannot be written: nothing is done without it
+│   └── Superseded                another orchestrator has taken the run over: this one stops
 └── StepFailed           exit 1   a step failed on its target; the run goes to restoration
     └── StepUnknown               a step's outcome cannot be told (deadline, lost connection)
 
@@ -66,6 +68,14 @@ class NeedsPerson(DrillctlError):
     """The true state cannot be told by looking, or an undo failed: a named person decides."""
 
     exit_code = 5
+
+
+class JournalFailed(NeedsPerson):
+    """The journal refused a write. What was to come after it was not begun."""
+
+
+class Superseded(NeedsPerson):
+    """Another orchestrator has taken the run over. This one does nothing more."""
 
 
 class StepFailed(DrillctlError):

@@ -1,10 +1,8 @@
 """Journal + observations → verdict. Pure: record first, judge later; failed > unknown > passed."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from orchestrator.history import StepResult, check_records, epoch_s, questions, snapshots, standing, step_results
 from orchestrator.measure import (
     Window,
     class_times,
@@ -14,8 +12,8 @@ from orchestrator.measure import (
 )
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Metric, Mode, Objective
-from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind, Outcome
-from orchestrator.model.plan import Action, Phase, Plan, Verb
+from orchestrator.model.event import CheckResult, Event, EventKind, Outcome
+from orchestrator.model.plan import Phase, Plan, Verb
 from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import (
     Difference,
@@ -44,77 +42,32 @@ CHECK_ZH = {  # as the reports call them
 }
 
 
-@dataclass(frozen=True)
-class StepResult:
-    """What the journal says of one step on one target."""
-
-    step: str
-    attempt: int
-    undo: bool
-    started_at: float
-    finished_at: float | None
-    target: str
-    outcome: Outcome
-    message: str
-    data: Mapping[str, Any]
-
-
-def epoch_s(event: Event) -> float:
-    """When an event was committed, in seconds since the epoch."""
-    return datetime.fromisoformat(event.at).timestamp()
-
-
-def step_results(events: Sequence[Event]) -> list[StepResult]:
-    """Every (step, target); an intent without its end is indeterminate."""
-    found: list[StepResult] = []
-    ends = {
-        (event.step, event.attempt): event for event in events if event.kind in (EventKind.DONE, EventKind.UNDO_DONE)
-    }
-    for event in events:
-        if event.kind not in (EventKind.INTENT, EventKind.UNDO_INTENT) or event.step is None:
-            continue
-        end = ends.get((event.step, event.attempt))
-        undo, attempt = event.kind is EventKind.UNDO_INTENT, event.attempt or 1
-        if end is None:
-            found += [
-                StepResult(event.step, attempt, undo, epoch_s(event), None, name, Outcome.INDETERMINATE, "cut off", {})
-                for name in event.data["targets"]
-            ]
-            continue
-        found += [
-            StepResult(
-                event.step,
-                attempt,
-                undo,
-                epoch_s(event),
-                epoch_s(end),
-                item["target"],
-                Outcome(item["outcome"]),
-                item["message"],
-                item["data"],
-            )
-            for item in end.data["results"]
-        ]
-    return found
-
-
-def check_records(events: Sequence[Event]) -> list[CheckRecord]:
-    """Every check of every phase."""
-    return [
-        CheckRecord.model_validate(item)
-        for event in events
-        if event.kind is EventKind.CHECKS
-        for item in event.data["records"]
-    ]
-
-
-def snapshots(events: Sequence[Event]) -> dict[str, dict[str, Any]]:
-    """Snapshots by `when`: before, during, after."""
-    return {event.data["when"]: event.data for event in events if event.kind is EventKind.SNAPSHOT}
+# What a note makes of the outcome, and what it is called. Anything else is an error.
+_NOTES = {
+    "not_started": (RunOutcome.NOT_STARTED, "基线不满足，未开始", "baseline not met, not started"),
+    "aborted": (RunOutcome.ABORTED, "已中止", "aborted"),
+    "stop_condition": (RunOutcome.ABORTED, "达到停止条件，已中止", "a stop condition was met, aborted"),
+    "fault_lapsed": (
+        RunOutcome.INCONCLUSIVE,
+        "故障失联自动恢复：执行中断超过时限，故障已自行解除，切换未能验证完整",
+        "the fault lifted itself: the run was silent for longer than its lease",
+    ),
+    "twin_gone": (
+        RunOutcome.INCONCLUSIVE,
+        "仿真环境已不存在，只能关闭本次运行",
+        "its twin is gone, the run was closed",
+    ),
+    "changed_meanwhile": (
+        RunOutcome.PASSED,
+        "执行期间定义有改动，本次运行不受影响",
+        "edited meanwhile, without effect",
+    ),
+}
+_STOPS = ("aborted", "stop_condition")
 
 
 def window_of(events: Sequence[Event]) -> Window | None:
-    """While the fault lasted (an incident: since the first switching step). None: there was none."""
+    """While the fault lasted, first on to first off (an incident: since the first switching step). None: no fault."""
     on = next((event.data["at"] for event in events if event.kind is EventKind.FAULT_ON), None)
     if on is None:
         on = next(
@@ -125,32 +78,75 @@ def window_of(events: Sequence[Event]) -> Window | None:
             ),
             None,
         )
-    off = next((event.data["at"] for event in events if event.kind is EventKind.FAULT_OFF), None)
-    return None if on is None else Window(on, off)
+    return None if on is None else Window(on, next(_ends_of_the_fault(events), None))
+
+
+def _ends_of_the_fault(events: Sequence[Event]) -> Iterator[float]:
+    """When it was lifted, or found to have lifted itself."""
+    for event in events:
+        if event.kind is EventKind.FAULT_OFF:
+            yield event.data["at"]
+        elif _is_note(event, "fault_lapsed"):
+            yield event.data.get("at") or epoch_s(event)
+
+
+def _is_note(event: Event, *what: str) -> bool:
+    return event.kind is EventKind.NOTE and event.data["what"] in what
 
 
 def judge(plan: Plan, topology: Topology, events: Sequence[Event], seen: Observations, chain_valid: bool) -> Verdict:
-    """The verdict of a closed run, with the times of every gateway that the fault touches."""
+    """The verdict of a run, with the times of every gateway that the fault touches. What is not over is not judged."""
     steps, window = step_results(events), window_of(events)
     times = tuple(measured_times(plan, topology, steps, events, seen, window)) if window else ()
     unseen = _unseen(plan, topology, events, seen, window) if window else {}
     times = tuple(
         item.model_copy(update={"came_back": item.came_back and item.gateway not in unseen}) for item in times
     )
-    reasons = (*_reasons(plan, steps, events, [item for item in times if item.gateway not in unseen]), *unseen.values())
+    over = window if window and _is_over(events, window) else None
+    known = [item for item in times if over and item.gateway not in unseen]
+    reasons = (*_reasons(plan, events, known), *unseen.values(), *_unfinished(plan, events))
     differences = tuple(_differences(events))
-    outcome = _outcome(events, reasons)
     return Verdict(
-        outcome=outcome,
+        outcome=_outcome(reasons),
         restoration=_restoration(plan, events, differences),
-        objectives=tuple(_objective(item, times, window) for item in plan.objectives),
+        objectives=tuple(_objective(item, times, over) for item in plan.objectives),
         integrity=Integrity.UNSEALED if chain_valid else Integrity.BROKEN,
         reasons=tuple(reason for _, reason in reasons),
         gateways=times,
-        classes=class_times(item for item in times if item.action is not Action.NO_BUSINESS),
+        classes=class_times(item for item in times if not item.action.stays_down),
         differences=differences,
         lists_changed=len(changed_lists(plan, steps)),
     )
+
+
+def _is_over(events: Sequence[Event], window: Window) -> bool:
+    """Whether the fault was ended on purpose, or a closed run ends it. One that lifted itself says nothing of what
+    would have come, nor does a world that vanished.
+    """
+    if any(_is_note(event, "fault_lapsed") for event in events):
+        return False
+    closed = any(event.kind is EventKind.CLOSED for event in events)
+    gone = any(_is_note(event, "twin_gone") for event in events)
+    return window.lifted_at is not None or (closed and not gone)
+
+
+def _unfinished(plan: Plan, events: Sequence[Event]) -> Iterator[tuple[RunOutcome, Title]]:
+    """A run that is not closed is inconclusive, and says what it waits for."""
+    if any(event.kind is EventKind.CLOSED for event in events):
+        return
+    title = {step.id: step.title for step in plan.steps}
+    open_ones = questions(events)
+    for item in open_ones:
+        known = title.get(item.step)
+        yield (
+            RunOutcome.INCONCLUSIVE,
+            Title(
+                zh=f"尚未结束：步骤“{known.zh if known else item.step}”待人工决定",
+                en=f"not closed: step {item.step} waits for a person",
+            ),
+        )
+    if not open_ones:
+        yield RunOutcome.INCONCLUSIVE, Title(zh="本次运行尚未结束", en="the run is not closed")
 
 
 def _unseen(
@@ -175,18 +171,21 @@ def _unseen(
             ),
         )
         for change in plan.affected
-        if change.action is not Action.NO_BUSINESS and window.lifted_at - last.get(change.gateway, 0.0) > late_s
+        if not change.action.stays_down and window.lifted_at - last.get(change.gateway, 0.0) > late_s
     }
 
 
 def changed_lists(plan: Plan, steps: Sequence[StepResult]) -> set[str]:
-    """Gateways whose ordered list was really changed."""
+    """Gateways whose ordered list was really changed, in whichever attempt."""
     repoints = {step.id for step in plan.steps if step.verb is Verb.REPOINT}
-    return {
-        item.target
-        for item in steps
-        if item.step in repoints and item.data.get("changed") and not item.data.get("rolled_back")
-    }
+    return {item.target for item in steps if item.step in repoints and _changed(item)}
+
+
+def _changed(item: StepResult) -> bool:
+    """The host says so; of an attempt that was cut off, what was found afterwards."""
+    if "changed" in item.data:
+        return bool(item.data["changed"]) and not item.data.get("rolled_back")
+    return item.settled_by in ("look", "decision") and item.outcome is Outcome.SUCCEEDED
 
 
 def measured_times(
@@ -211,82 +210,79 @@ def measured_times(
         yield gateway_times(plan, topology, change, series[change.gateway], routes, window, change.gateway in changed)
 
 
-def _reasons(
-    plan: Plan, steps: Sequence[StepResult], events: Sequence[Event], times: Sequence[GatewayTimes]
-) -> Iterator[tuple[RunOutcome, Title]]:
-    """Everything that keeps the outcome from being passed, each with what it makes of it."""
-    for event in events:
-        if event.kind is EventKind.NOTE:
-            yield _noted(event)
-    phase = {step.id: step.phase for step in plan.steps}
-    title = {step.id: step.title.zh for step in plan.steps}
-    number = {change.gateway: change.number for change in plan.gateways}
-    for item in steps:
-        if phase.get(item.step) not in (Phase.INJECTING, Phase.SWITCHING) or item.undo:
-            continue
-        if item.outcome is Outcome.FAILED:
-            yield (
-                RunOutcome.FAILED,
-                Title(
-                    zh=f"步骤“{title[item.step]}”（{number.get(item.target, item.target)}）失败：{item.message}",
-                    en=f"step {item.step} failed on {item.target}: {item.message}",
-                ),
-            )
-        elif item.outcome in (Outcome.INDETERMINATE, Outcome.TIMED_OUT):
-            yield (
-                RunOutcome.INCONCLUSIVE,
-                Title(
-                    zh=f"步骤“{title[item.step]}”（{number.get(item.target, item.target)}）结果不明：{item.message}",
-                    en=f"step {item.step} on {item.target} cannot be told: {item.message}",
-                ),
-            )
+def _reasons(plan: Plan, events: Sequence[Event], times: Sequence[GatewayTimes]) -> Iterator[tuple[RunOutcome, Title]]:
+    """Everything that has to do with the outcome, each with what it makes of it."""
+    yield from _noted(plan, events)
+    yield from _step_reasons(plan, standing(events))
     yield from _gateway_reasons(plan, times)
     yield from _unverified(plan, events)
+    yield from _check_reasons(plan, events)
+
+
+def _step_reasons(plan: Plan, steps: Sequence[StepResult]) -> Iterator[tuple[RunOutcome, Title]]:
+    """Steps that failed or cannot be told. An attempt that was cut off and has to be made again is neither."""
+    phase = {step.id: step.phase for step in plan.steps}
+    title = {step.id: step.title.zh for step in plan.steps}
+    number = _numbers(plan)
+    for item in steps:
+        if phase.get(item.step) not in (Phase.INJECTING, Phase.SWITCHING) or item.undo or item.again:
+            continue
+        name = f"步骤“{title[item.step]}”（{number.get(item.target, item.target)}）"
+        if item.outcome is Outcome.FAILED:
+            en = f"step {item.step} failed on {item.target}: {item.message}"
+            yield RunOutcome.FAILED, Title(zh=f"{name}失败：{item.message}", en=en)
+        elif item.outcome in (Outcome.INDETERMINATE, Outcome.TIMED_OUT):
+            en = f"step {item.step} on {item.target} cannot be told: {item.message}"
+            yield RunOutcome.INCONCLUSIVE, Title(zh=f"{name}结果不明：{item.message}", en=en)
+
+
+def _check_reasons(plan: Plan, events: Sequence[Event]) -> Iterator[tuple[RunOutcome, Title]]:
+    """Checks after the switch, of every attempt: what was abnormal once was abnormal."""
+    number = _numbers(plan)
     for record in check_records(events):
         if record.phase != Phase.VERIFYING.value:
             continue
         checked = f"“{CHECK_ZH.get(record.check, record.check)}”（{number.get(record.target, record.target)}）"
+        said = f"check {record.check} of {record.target} after the switch"
         if record.result is CheckResult.ABNORMAL:
-            yield (
-                RunOutcome.FAILED,
-                Title(
-                    zh=f"切换后检查{checked}异常：预期 {record.expected}，实际 {record.found}",
-                    en=f"check {record.check} of {record.target} after the switch: expected {record.expected}, "
-                    f"found {record.found}",
-                ),
-            )
+            zh = f"切换后检查{checked}异常：预期 {record.expected}，实际 {record.found}"
+            yield RunOutcome.FAILED, Title(zh=zh, en=f"{said}: expected {record.expected}, found {record.found}")
         elif record.could_not_look:
-            yield (
-                RunOutcome.INCONCLUSIVE,
-                Title(
-                    zh=f"切换后检查{checked}无法查看：{record.found}",
-                    en=f"check {record.check} of {record.target} after the switch could not look: {record.found}",
-                ),
-            )
+            zh = f"切换后检查{checked}无法查看：{record.found}"
+            yield RunOutcome.INCONCLUSIVE, Title(zh=zh, en=f"{said} could not look: {record.found}")
+
+
+def _numbers(plan: Plan) -> dict[str, str]:
+    return {change.gateway: change.number for change in plan.gateways}
 
 
 def _unverified(plan: Plan, events: Sequence[Event]) -> Iterator[tuple[RunOutcome, Title]]:
     """Checks after the switch that the plan has and nobody made. A run that ended early says why by a note."""
     planned = any(step.checks for step in plan.steps if step.phase is Phase.VERIFYING)
     made = any(record.phase == Phase.VERIFYING.value for record in check_records(events))
-    if planned and not made and all(event.kind is not EventKind.NOTE for event in events):
+    ended = any(event.kind is EventKind.NOTE and not _is_note(event, "changed_meanwhile") for event in events)
+    if planned and not made and not ended:
         yield RunOutcome.INCONCLUSIVE, Title(zh="切换后检查未执行", en="the checks after the switch were not made")
 
 
-def _noted(event: Event) -> tuple[RunOutcome, Title]:
-    what, text = event.data["what"], event.data["text"]
-    outcome, zh, en = {
-        "not_started": (RunOutcome.NOT_STARTED, "基线不满足，未开始", "baseline not met, not started"),
-        "aborted": (RunOutcome.ABORTED, "已中止", "aborted"),
-    }.get(what, (RunOutcome.FAILED, "执行出错", "error"))
-    return outcome, Title(zh=f"{zh}：{text}", en=f"{en}: {text}")
+def _noted(plan: Plan, events: Sequence[Event]) -> Iterator[tuple[RunOutcome, Title]]:
+    """What the notes say. An incident that was stopped, held and then taken up again was not aborted."""
+    taken_up = max((event.seq for event in events if event.kind is EventKind.RESUMED), default=0)
+    for event in events:
+        if event.kind is not EventKind.NOTE:
+            continue
+        what, text = event.data["what"], event.data["text"]
+        outcome, zh, en = _NOTES.get(what, (RunOutcome.FAILED, "执行出错", "error"))
+        if plan.mode is Mode.INCIDENT and what in _STOPS and event.seq < taken_up:
+            outcome, zh, en = RunOutcome.PASSED, "曾停止并保持，其后继续", "stopped and held, then taken up again"
+        yield outcome, Title(zh=f"{zh}：{text}", en=f"{en}: {text}")
 
 
 def _gateway_reasons(plan: Plan, times: Sequence[GatewayTimes]) -> Iterator[tuple[RunOutcome, Title]]:
     by_id = {change.gateway: change for change in plan.gateways}
     for item in times:
         change = by_id[item.gateway]
-        if change.action is Action.NO_BUSINESS or change.after is None:
+        if change.action.stays_down or change.after is None:
             continue
         if not item.came_back:
             receives = item.gateway_class is GatewayClass.MARKET_DATA_MULTICAST
@@ -308,10 +304,8 @@ def _gateway_reasons(plan: Plan, times: Sequence[GatewayTimes]) -> Iterator[tupl
             )
 
 
-def _outcome(events: Sequence[Event], reasons: Sequence[tuple[RunOutcome, Title]]) -> RunOutcome:
+def _outcome(reasons: Sequence[tuple[RunOutcome, Title]]) -> RunOutcome:
     found = {outcome for outcome, _ in reasons}
-    if not any(event.kind is EventKind.CLOSED for event in events):
-        found.add(RunOutcome.INCONCLUSIVE)
     for worst in (RunOutcome.NOT_STARTED, RunOutcome.ABORTED, RunOutcome.FAILED, RunOutcome.INCONCLUSIVE):
         if worst in found:
             return worst
@@ -344,27 +338,51 @@ def _differences(events: Sequence[Event]) -> Iterator[Difference]:
 
 
 def _restoration(plan: Plan, events: Sequence[Event], differences: Sequence[Difference]) -> Restoration:
-    """Whether the state before is proved to be back. Not applicable where nothing was touched, and in an incident."""
-    steps = {step.id: step for step in plan.steps}
-    begun = {steps[item.step].phase for item in step_results(events) if item.step in steps}
-    if begun.isdisjoint((Phase.INJECTING, Phase.SWITCHING)) or plan.mode is Mode.INCIDENT:
+    """Whether the state before is proved to be back. Not applicable where nothing was touched, in an incident, and
+    where the twin is gone.
+    """
+    phase = {step.id: step.phase for step in plan.steps}
+    results = standing(events)
+    begun = {phase.get(item.step) for item in results}
+    gone = any(_is_note(event, "twin_gone") for event in events)
+    if begun.isdisjoint((Phase.INJECTING, Phase.SWITCHING)) or plan.mode is Mode.INCIDENT or gone:
         return Restoration.NOT_APPLICABLE
-    undone = all(
-        item.outcome in (Outcome.UNDONE, Outcome.SUCCEEDED, Outcome.SKIPPED)
-        for item in step_results(events)
-        if item.step in steps and steps[item.step].phase is Phase.RESTORING
-    )
+    return Restoration.NOT_PROVED if unproved(plan, events, differences) else Restoration.PROVED
+
+
+def unproved(plan: Plan, events: Sequence[Event], differences: Sequence[Difference] | None = None) -> dict[str, str]:
+    """What keeps restoration from being proved, by target; nothing: it is proved."""
+    phase = {step.id: step.phase for step in plan.steps}
+    good = (Outcome.UNDONE, Outcome.SUCCEEDED, Outcome.SKIPPED)
+    results = standing(events)
+    waits = {step.id for step in plan.steps if step.verb is Verb.WAIT}  # a condition: its newest attempt is all of it
+    newest: dict[str, int] = {}
+    for item in results:
+        if item.step in waits:
+            newest[item.step] = max(item.attempt, newest.get(item.step, 0))
+    gaps = {
+        item.target: f"{item.step}: {item.message or item.outcome.value}"
+        for item in results
+        if phase.get(item.step) is Phase.RESTORING and item.outcome not in good
+        if item.attempt == newest.get(item.step, item.attempt)
+    }
     proving = [record for record in check_records(events) if record.phase == Phase.PROVING_RESTORATION.value]
-    normal = bool(proving) and all(r.result is not CheckResult.ABNORMAL and not r.could_not_look for r in proving)
-    seen = "after" in snapshots(events) and not snapshots(events)["after"]["unreachable"]
-    return Restoration.PROVED if undone and normal and seen and not differences else Restoration.NOT_PROVED
+    bad = (item for item in proving if item.result is CheckResult.ABNORMAL or item.could_not_look)
+    gaps |= {item.target: f"{item.check}: expected {item.expected}, found {item.found}" for item in bad}
+    after = snapshots(events).get("after")
+    if after is None or not proving:
+        gaps["site"] = "the state afterwards was not taken"
+    else:
+        gaps |= after["unreachable"]
+    found = tuple(_differences(events)) if differences is None else differences
+    return gaps | {item.target: f"{item.field}: expected {item.before}, found {item.after}" for item in found}
 
 
 def _objective(objective: Objective, times: Sequence[GatewayTimes], window: Window | None) -> ObjectiveResult:
     chosen = [
         item
         for item in times
-        if item.action is not Action.NO_BUSINESS and (not objective.classes or item.gateway_class in objective.classes)
+        if not item.action.stays_down and (not objective.classes or item.gateway_class in objective.classes)
     ]
     measured = _measured(objective.metric, chosen, window)
     missing = window is None or any(not item.came_back or _out_at_the_end(item) for item in chosen)

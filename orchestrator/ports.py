@@ -6,12 +6,17 @@ The tests' simulated world implements it too and counts effects.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind, LogStamp, Outcome, RouteSample, Sample
 from orchestrator.model.plan import Fault, Plan, Step
+
+# Our choice: a fault whose run is silent for so long lifts itself. A person has time to start another orchestrator,
+# and a fault that everybody forgot is gone in minutes.
+FAULT_LEASE_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class GatewayExpectation:
     sessions: Sequence[str]  # fronts that its session may be with
     line: str | None
     config_sha256: str | None
+    running: bool = True  # False: a cold standby, which must not run
     result: CheckResult = CheckResult.NORMAL  # no_such_business: it is not expected to be logged in
 
 
@@ -72,7 +78,7 @@ class Observations:
 
 
 class Measurement(Protocol):
-    """A sampler that runs from baseline to closing."""
+    """A sampler that runs from baseline to closing, and goes on while there is no orchestrator."""
 
     def latest(self) -> Mapping[str, Sample]:
         """The newest sample of each gateway."""
@@ -83,41 +89,105 @@ class Measurement(Protocol):
         ...
 
     def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Evaluate the condition at each new sample; False when the time is over."""
+        """Evaluate the condition at each new sample, and several times a second where there is none; False when
+        the time is over.
+        """
         ...
 
     def observations(self) -> Observations: ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """End the sampler. Without it, it goes on for the next orchestrator of the run."""
+        ...
+
+    def detach(self) -> None:
+        """Stop reading and leave the sampler at work."""
+        ...
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Call:
+    """One attempt of one step. Its name names its guard: at most one start per call, ever (design §4).
+
+    `stop` is asked several times a second while the call lasts: True ends what was started, with all its
+    descendants; what it raises leaves it at work and goes up to the caller.
+    """
+
+    step: str
+    attempt: int
+    stop: Callable[[], bool] = _never
+
+    @property
+    def name(self) -> str:
+        return f"{self.step}-{self.attempt}"
+
+
+class Fate(StrEnum):
+    """What became of a call whose orchestrator is gone."""
+
+    NEVER = "never"  # it was not begun, and now never will be
+    RUNNING = "running"  # its guard is at work: asking for the same call again joins it
+    FINISHED = "finished"  # its result is on disk: asking for the same call again reads it
+    LOST = "lost"  # begun, and nobody can say how it ended
 
 
 class World(Protocol):
     """What the engine may do. Every call has a deadline and returns one result per target, never raises
-    for a target's failure.
+    for a target's failure. A call that was begun before is joined, never begun twice.
     """
 
-    def arm(self, plan: Plan, deadline_s: float) -> list[TargetResult]: ...
-
-    def disarm(self) -> list[TargetResult]:
-        """Take off the hosts what `arm` put there."""
-        ...
-
-    def act(self, step: Step, attempt: int, before: "Snapshot") -> list[TargetResult]:
-        """Carry out a repoint, restore, restart or path step on all its targets at once. `before` is the
-        snapshot of the baseline: a file that is not as expected is not touched.
+    def fate(self, call: Call) -> Fate:
+        """What became of a call of an earlier orchestrator. NEVER closes the door: a late starter is refused.
+        LOST has ended whatever of it was left on this machine.
         """
         ...
 
-    def snapshot(self, deadline_s: float) -> Snapshot: ...
+    def arm(self, call: Call, plan: Plan, deadline_s: float) -> list[TargetResult]:
+        """Check every host that may be changed and put this orchestrator's token there: from then on an older
+        one's scripts change nothing.
+        """
+        ...
+
+    def disarm(self, call: Call, plan: Plan) -> list[TargetResult]:
+        """Take off the hosts what `arm` put there."""
+        ...
+
+    def act(self, call: Call, step: Step, before: Snapshot, written: Mapping[str, str]) -> list[TargetResult]:
+        """Carry out a changing step on all its targets at once. `before` is the snapshot of the baseline and
+        `written` the digest of each file as this run left it: a file that is not as expected is not touched.
+        """
+        ...
+
+    def look(self, call: Call, step: Step, attempt: int, before: Snapshot) -> list[TargetResult]:
+        """Read-only: what became of that attempt of the step. SUCCEEDED: its change is in force; FAILED: it is not
+        (and nothing of it is still at work); INDETERMINATE: cannot be told, with the reason.
+        """
+        ...
+
+    def snapshot(self, call: Call, deadline_s: float) -> Snapshot: ...
 
     def check(
-        self, phase: str, checks: Sequence[Check], expected: "Expectations", deadline_s: float
+        self, call: Call, phase: str, checks: Sequence[Check], expected: "Expectations", deadline_s: float
     ) -> list[CheckRecord]: ...
 
-    def measure(self, folder: Path) -> Measurement: ...
+    def measure(self, folder: Path) -> Measurement:
+        """Start the sampler, or join the one that an earlier orchestrator of this run has left at work."""
+        ...
 
     def inject(self, fault: Fault) -> None:
-        """Make the fault, with a dead-man on its target that lifts it if the run falls silent."""
+        """Make the fault, with a dead-man on its target, armed before it, that lifts it if the run falls silent."""
+        ...
+
+    def fault_is_on(self, fault: Fault) -> bool:
+        """Look; where it is on, renew its lease from now on. An older orchestrator can no longer inject."""
+        ...
+
+    def beat(self) -> None:
+        """The run is alive: without it a fault is no longer renewed, also where this process only hangs."""
         ...
 
     def lift(self, fault: Fault) -> None:
@@ -125,15 +195,38 @@ class World(Protocol):
         ...
 
     def close(self) -> None:
-        """Close every connection that belongs to the run."""
+        """Close every connection that belongs to this orchestrator. Nothing on the hosts is changed."""
         ...
+
+
+@dataclass(frozen=True)
+class Message:
+    """What somebody asked of a run from outside: topic `abort` or `decide`, with who and why."""
+
+    key: str
+    topic: str
+    data: Mapping[str, Any]
 
 
 class Journal(Protocol):
     """Append-only, hash-chained events of runs (design §4)."""
 
-    def open_run(self, run: str, plan: Plan, folder: Path, owner: str, resources: Sequence[str]) -> int:
-        """Create the run, take its locks, and return its epoch."""
+    def open_run(
+        self, run: str, plan: Plan, folder: Path, owner: str, resources: Sequence[str], place: Mapping[str, Any]
+    ) -> int:
+        """Create the run, take its locks, and return its epoch. `place` is where it happens (a twin, the site)."""
+        ...
+
+    def renew(self, run: str, epoch: int) -> None:
+        """Say that this orchestrator is alive. Superseded where another has taken the run over."""
+        ...
+
+    def waiting(self, run: str) -> list[Message]:
+        """Messages that nobody has taken yet, oldest first."""
+        ...
+
+    def take(self, run: str, epoch: int, message: Message) -> Event:
+        """Take a message and write its event in one transaction."""
         ...
 
     def append(
@@ -144,11 +237,11 @@ class Journal(Protocol):
         data: Mapping[str, Any],
         step: str | None = None,
         attempt: int | None = None,
-    ) -> Event: ...
+    ) -> Event:
+        """Commit one event. CLOSED releases the run's locks in the same transaction, nothing else does."""
+        ...
 
     def events(self, run: str) -> list[Event]: ...
-
-    def release_locks(self, run: str, epoch: int) -> None: ...
 
 
 class Clock(Protocol):
@@ -165,3 +258,7 @@ class Listener(Protocol):
     def event(self, event: Event) -> None: ...
 
     def measuring(self, measurement: Measurement) -> None: ...
+
+    def said(self, text: str) -> None:
+        """Something for the person at the terminal that is no event of the run."""
+        ...

@@ -1,5 +1,7 @@
-"""Runs a plan: intent before effect, restoration always."""
+"""Runs a plan: intent before effect, restoration always, from any point again."""
 
-from orchestrator.engine.run import Assignment, Engine
+from orchestrator.engine.heed import Stops
+from orchestrator.engine.log import Assignment
+from orchestrator.engine.run import End, Engine
 
-__all__ = ["Assignment", "Engine"]
+__all__ = ["Assignment", "End", "Engine", "Stops"]

@@ -25,7 +25,9 @@ def is_connecting(plan: Plan, topology: Topology, change: GatewayChange, sample:
 
 
 def is_as_before(topology: Topology, change: GatewayChange, sample: Sample | None) -> bool:
-    """Whether a gateway is back at the front where the baseline had it."""
+    """Whether a gateway is back at the front where the baseline had it; a cold standby: that it does not run."""
+    if change.before is None:
+        return sample is not None and sample.running is False
     return front_of(topology, sample) == change.before.front
 
 
@@ -40,9 +42,10 @@ def baseline(plan: Plan, topology: Topology, before: Snapshot) -> Expectations:
         GatewayExpectation(
             gateway=change.gateway,
             fronts=change.list_before,
-            sessions=(change.before.front,),
-            line=None if topology.gateway[change.gateway].receives_only else change.before.line,
+            sessions=(change.before.front,) if change.before else (),
+            line=change.before.line if change.before and not topology.gateway[change.gateway].receives_only else None,
             config_sha256=before.gateways.get(change.gateway, {}).get("config_sha256"),
+            running=change.before is not None,
         )
         for change in plan.gateways
     ]
@@ -53,7 +56,9 @@ def switched(plan: Plan, topology: Topology, before: Snapshot, repointed: frozen
     """While the fault lasts. `repointed` are the gateways whose list really was changed (assist: only some)."""
     gateways = []
     for change in plan.gateways:
-        changed = change.gateway in repointed
+        if change.host in plan.fault.hosts:  # nobody can look at it
+            continue
+        changed = change.gateway in repointed or change.action is Action.TAKE_OVER
         unmeasured = change.after is None or topology.gateway[change.gateway].receives_only
         gateways.append(
             GatewayExpectation(
@@ -61,7 +66,9 @@ def switched(plan: Plan, topology: Topology, before: Snapshot, repointed: frozen
                 fronts=change.list_after if changed else change.list_before,
                 sessions=allowed_fronts(plan, topology, change),
                 line=None if unmeasured or change.after is None else change.after.line,
-                config_sha256=None if changed else before.gateways.get(change.gateway, {}).get("config_sha256"),
+                config_sha256=None
+                if changed and change.list_before != change.list_after
+                else before.gateways.get(change.gateway, {}).get("config_sha256"),
                 result=CheckResult.NO_SUCH_BUSINESS if change.action is Action.NO_BUSINESS else CheckResult.NORMAL,
             )
         )

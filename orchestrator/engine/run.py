@@ -1,30 +1,42 @@
 """The interpreter of a plan's frozen step list.
 
-INTENT is committed before each effect and DONE after it. Whatever happens between injection and closing,
-the restoring steps run: those whose change never began are left out. An abort takes the same way.
+INTENT is committed before each effect and DONE after it. Everything the engine knows it knows from the
+journal, so that a run goes on from any point. Whatever happens between injection and closing, the
+restoring steps run: those whose change never began are left out. An abort takes the same way; in an
+incident it stops and holds. Without a journal, or once another orchestrator has the run, nothing is done.
 """
 
-import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from types import FrameType
-from typing import Any
+from enum import StrEnum
 
-from orchestrator.engine import expect
-from orchestrator.errors import DrillctlError, StepUnknown
-from orchestrator.measure import GREENS_IN_A_ROW, front_of
+from orchestrator.engine import results
+from orchestrator.engine.acts import Acts
+from orchestrator.engine.choose import Chooser
+from orchestrator.engine.heed import Heed, Stops
+from orchestrator.engine.log import Assignment, Log
+from orchestrator.engine.progress import BEFORE_FAULT, CHANGING, RESTORATION
+from orchestrator.engine.recover import Recovery, WaitsForPerson
+from orchestrator.engine.stops import StopWatch
+from orchestrator.errors import JournalFailed, Superseded
+from orchestrator.judge import unproved
 from orchestrator.model.drill import Mode
-from orchestrator.model.event import CheckRecord, CheckResult, EventKind, Outcome, Sample
-from orchestrator.model.plan import Action, GatewayChange, Phase, Plan, Step, Target, Verb
+from orchestrator.model.event import EventKind, Outcome
+from orchestrator.model.plan import Phase, Plan, Step, Target, Verb
 from orchestrator.model.topology import Topology
-from orchestrator.ports import Clock, Expectations, Journal, Listener, Measurement, Snapshot, TargetResult, World
+from orchestrator.ports import Clock, Journal, Listener, TargetResult, World
 
-_BEFORE_FAULT = (Phase.PRECHECKING, Phase.BASELINING)
-_RESTORATION = (Phase.RESTORING, Phase.PROVING_RESTORATION)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_FATAL = (JournalFailed, Superseded)
+_DISARMS = 3  # our choice: a host that was just restarted is back by then
+_LOOKING = (Verb.WAIT, Verb.CHECK, Verb.SNAPSHOT, Verb.PROVE)
+_GOOD = (Outcome.SUCCEEDED, Outcome.SKIPPED, Outcome.UNDONE)
+
+
+class End(StrEnum):
+    """How an engine leaves its run."""
+
+    CLOSED = "closed"
+    WAITING = "waiting"  # for a person's decision; what the run has locked stays locked
+    PAUSED = "paused"  # an incident that was stopped and is held
 
 
 class _NotStarted(Exception):
@@ -32,456 +44,307 @@ class _NotStarted(Exception):
 
 
 class _Abort(Exception):
-    """Somebody asked for an abort: go to restoration."""
+    """Somebody or something asked for an abort: go to restoration."""
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """What an engine is to run: a plan with its run id, epoch and folder."""
-
-    run: str
-    epoch: int
-    plan: Plan
-    topology: Topology
-    folder: Path
+class _Held(Exception):
+    """An incident stops where it is."""
 
 
 class Engine:
     """Runs one plan to its end. What it leaves is the journal and the run's folder; the judge reads those."""
 
     def __init__(
-        self, job: Assignment, world: World, journal: Journal, clock: Clock, listeners: Sequence[Listener] = ()
+        self,
+        job: Assignment,
+        world: World,
+        journal: Journal,
+        clock: Clock,
+        listeners: Sequence[Listener] = (),
+        stops: Stops | None = None,
+        resumed: bool = False,
     ) -> None:
-        self._run, self._epoch, self._plan, self._topology, self._folder = (
-            job.run,
-            job.epoch,
-            job.plan,
-            job.topology,
-            job.folder,
-        )
-        self._world, self._journal, self._clock = world, journal, clock
-        self._listeners = listeners
-        self._measurement: Measurement | None = None
-        self._before = Snapshot({}, {})
-        self._begun: set[str] = set()
-        self._repointed: set[str] = set()
-        self._left_alone: set[str] = set()  # the host found it working: its list is the old one
-        self._abort_asked = False
-        self._unwritten: DrillctlError | None = None
-        self._phase: Phase | None = None
+        self._plan, self._world, self._clock, self._resumed = job.plan, world, clock, resumed
+        self._log = Log(job, journal, listeners)
+        self._heed = Heed(journal, job.run, job.epoch, clock, stops or Stops(), listeners)
+        self._acts = Acts(job, world, clock, self._log, self._cut_short, listeners)
+        self._recovery = Recovery(job, world, self._log, self._acts, clock)
+        self._chooser = Chooser(job.plan, job.topology, self._log.progress, self._acts.waits.latest)
+        self._watch = StopWatch(job.plan, job.topology)
+        self._heed.taken, self._heed.condition = self._log.heard, self._stop_condition
+        self._heed.alive = world.beat
+        self._going_back = False
+        self._done_here: set[str] = set()
 
-    def run(self) -> None:
-        """Run every step. Returns when the run is closed; the verdict is not the engine's business."""
-        heard = [number for number in _SIGNALS if number is not signal.SIGHUP or not _is_ignored(number)]
-        previous = {number: signal.signal(number, self._ask_abort) for number in heard}
-        try:
-            self._interpret()
-        finally:
-            try:
-                self._close()
-            finally:
-                for number, handler in previous.items():
-                    signal.signal(number, handler)
+    def run(self) -> End:
+        """Run every step. The verdict is not the engine's business.
 
-    def _interpret(self) -> None:
-        try:
-            self._forward(_BEFORE_FAULT)
-        except _NotStarted as reason:
-            self._note("not_started", str(reason))
-            return
-        except _Abort as reason:
-            self._note("aborted", str(reason))
-            return
-        try:
-            self._forward(phase for phase in Phase if phase not in (*_BEFORE_FAULT, *_RESTORATION))
-        except _Abort as reason:
-            self._note("aborted", str(reason))
-        except Exception as error:  # noqa: BLE001 - whatever it is, what was begun is restored, and it is said
-            self._note("error", _said(error))
-        finally:
-            if self._plan.mode is not Mode.INCIDENT:
-                self._restore()
-
-    def _forward(self, phases: Any) -> None:
-        wanted = set(phases)
-        for step in self._plan.steps:
-            if step.phase in wanted:
-                if self._abort_asked:
-                    raise _Abort(f"abort asked for before step {step.id}")
-                self._enter(step.phase)
-                self._do(step)
-        if self._abort_asked:
-            raise _Abort("abort asked for")
-
-    def _restore(self) -> None:
-        """Every restoring step is tried, whatever became of the one before."""
-        for step in self._plan.steps:
-            if step.phase in _RESTORATION and (not step.undoes or step.undoes in self._begun):
-                self._try(step.id, partial(self._enter, step.phase))
-                self._try(step.id, partial(self._do, step))
-
-    def _try(self, what: str, act: Callable[[], None]) -> None:
-        """What goes wrong is noted and keeps nothing after it from being tried. A journal that refuses even
-        that ends the run at last, with its locks held.
+        JournalFailed and Superseded go up, and nothing more has been done.
         """
-        try:
-            act()
-        except Exception as error:  # noqa: BLE001 - restoration and closing go on whatever happened
+        with self._heed.listening():
             try:
-                self._note("error", f"{what}: {_said(error)}")
-            except DrillctlError as refused:
-                self._unwritten = refused
+                return self._to_the_end()
+            except _FATAL:
+                if self._acts.waits.measurement:
+                    self._acts.waits.measurement.detach()
+                raise
 
-    # -- events ---------------------------------------------------------------------------------------
+    def _to_the_end(self) -> End:
+        try:
+            if self._resumed:
+                self._recover()
+            self._there_and_back()
+            self._close()
+        except WaitsForPerson:
+            return self._leave("waiting_for_operator", End.WAITING)
+        except _Held:
+            return self._leave("paused", End.PAUSED)
+        return End.CLOSED
 
-    def _append(
-        self, kind: EventKind, data: dict[str, Any], step: str | None = None, attempt: int | None = None
-    ) -> None:
-        event = self._journal.append(self._run, self._epoch, kind, data, step, attempt)
-        for listener in self._listeners:
-            with suppress(Exception, SystemExit):  # a terminal or pipe that is gone must not end the run
-                listener.event(event)
+    def _there_and_back(self) -> None:
+        progress = self._log.progress
+        if progress.ended is None and not progress.restoring():
+            self._forward()
+        if self._plan.mode is Mode.INCIDENT:
+            if progress.ended not in (None, "not_started"):
+                raise _Held
+        elif progress.touched():
+            self._restore()
 
-    def _note(self, what: str, text: str) -> None:
-        self._append(EventKind.NOTE, {"what": what, "text": text})
+    # -- after an interruption ------------------------------------------------------------------------
 
-    def _enter(self, phase: Phase) -> None:
-        if phase is not self._phase:
-            self._phase = phase
-            self._append(EventKind.STATE, {"state": phase.value})
+    def _recover(self) -> None:
+        """Know the true state before anything new is done."""
+        progress = self._log.progress
+        self._log.enter("recovering")
+        self._heed.take_decisions()
+        self._heed.beat()
+        self._going_back = progress.ended is not None or progress.restoring() or self._heed.reason is not None
+        if progress.fault_on and not self._world.fault_is_on(self._plan.fault):
+            self._recovery.note_lapse("the fault lifted itself while the run was without an orchestrator")
+        if progress.attempts and not progress.closed:
+            self._acts.measure()
+        self._recovery.settle()
+        self._going_back = self._going_back or progress.ended is not None
 
-    def _ask_abort(self, _number: int, _frame: FrameType | None) -> None:
-        """Signals ask once; the running step ends first, restoration follows."""
-        self._abort_asked = True
+    # -- the way forward ------------------------------------------------------------------------------
+
+    def _forward(self) -> None:
+        try:
+            for step in self._plan.steps:
+                if step.phase not in (*RESTORATION, Phase.CLOSING):
+                    self._advance(step)
+            self._cut()
+        except _NotStarted as reason:
+            self._log.note("not_started", str(reason))
+        except _Abort:
+            self._log.note(self._heed.kind, str(self._heed.reason))
+        except (*_FATAL, WaitsForPerson):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, what was begun is restored, and it is said
+            self._log.note("error", results.said(error))
+
+    def _advance(self, step: Step) -> None:
+        self._cut()
+        targets = self._needed(step)
+        if targets:
+            self._log.enter(step.phase.value)
+            self._gate(step, self._do(step, targets))
+
+    def _cut(self) -> None:
+        if self._heed.beat():
+            raise _Abort
 
     def _cut_short(self) -> bool:
-        """Whether waiting is to end. Restoration is never cut short by the abort that it follows from."""
-        return self._abort_asked and self._phase not in _RESTORATION
+        """Whether what lasts is to end. Restoration is never cut short by the abort that it follows from."""
+        return self._heed.beat() and not self._going_back
+
+    def _stop_condition(self) -> str | None:
+        if self._going_back or not self._log.progress.touched():
+            return None
+        return self._watch.reason(self._acts.waits.latest(), self._clock.monotonic())
+
+    def _gate(self, step: Step, found: Sequence[TargetResult]) -> None:
+        """Before the fault anything that is not right ends the run: nothing has been touched yet."""
+        bad = [item for item in found if item.outcome not in _GOOD]
+        if bad and step.phase in BEFORE_FAULT and self._heed.reason is None:
+            raise _NotStarted(f"{step.id}: " + "; ".join(f"{item.target}: {item.message}" for item in bad))
+
+    # -- the way back ---------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        """Every restoring step is tried, whatever became of the one before. What cannot be undone calls a person."""
+        self._going_back = True
+        progress = self._log.progress
+        for step in self._plan.steps:
+            if step.phase in RESTORATION and (not step.undoes or progress.begun(step.undoes)):
+                self._try(step)
+        self._call_for_failures()
+        self._insist_on_proof()
+
+    def _call_for_failures(self) -> None:
+        progress = self._log.progress
+        failures: dict[str, dict[str, str]] = {}
+        for step, item in progress.undo_failures():
+            failures.setdefault(step.id, {})[item.target] = item.message
+        if failures:
+            self._recovery.call_for(failures)
+
+    def _insist_on_proof(self) -> None:
+        """Proved, or a person is asked. What could not be seen at first is looked at once more."""
+        proving = [step for step in self._plan.steps if step.phase is Phase.PROVING_RESTORATION]
+        if unproved(self._plan, self._log.events()):
+            for step in proving:
+                self._try(step, step.targets)
+        known = self._log.progress.given_up.union(*(self._accepted(step) for step in proving))
+        gaps = {name: why for name, why in unproved(self._plan, self._log.events()).items() if name not in known}
+        if gaps and proving:
+            self._recovery.call_for({proving[0].id: gaps})
+
+    def _accepted(self, step: Step) -> set[str]:
+        """Targets that a person has accepted as they are; whatever else is found is asked about."""
+        return self._log.progress.accepted.get(step.id, set())
+
+    def _try(self, step: Step, targets: Sequence[Target] = ()) -> None:
+        """What goes wrong is noted and keeps nothing after it from being tried."""
+        try:
+            self._heed.beat()  # the lease; and a second signal gets its answer
+            targets = targets or self._needed(step)
+            if targets:
+                self._log.enter(step.phase.value)
+                self._do(step, targets)
+        except _FATAL:
+            raise
+        except Exception as error:  # noqa: BLE001 - restoration goes on whatever happened
+            self._log.note("error", f"{step.id}: {results.said(error)}")
 
     # -- steps ----------------------------------------------------------------------------------------
 
-    def _do(self, step: Step) -> None:
-        attempt = 1
+    def _needed(self, step: Step) -> list[Target]:
+        """Targets that this step still has to be done on: none where the journal says that it was."""
+        progress = self._log.progress
+        if step.verb is Verb.DISARM:  # what an undo that failed needs once more stays on its host
+            return list(step.targets) if progress.armed and not any(progress.undo_failures()) else []
+        pending = progress.pending(step)
+        if not pending and self._resumed and step.id not in self._done_here and self._is_taken_again(step):
+            return list(step.targets)
+        return pending
+
+    def _is_taken_again(self, step: Step) -> bool:
+        """Proofs from before an interruption are worth nothing after it: the baseline while nothing is touched,
+        what was verified, and all that proves the way back.
+        """
+        if step.phase in BEFORE_FAULT:
+            return not self._log.progress.touched()
+        wanted = step.phase in (Phase.VERIFYING, *RESTORATION) and step.verb in _LOOKING
+        wanted = wanted or (step.verb is Verb.FENCE and not self._is_declared(step))
+        return wanted and not any(self._log.progress.begun(other) for other in self._resting_on({step.id}))
+
+    def _is_declared(self, step: Step) -> bool:
+        """A fence that was proved may be gone, with a router that was started again; a person's word stands."""
+        return any("decided_by" in item.data for item in self._log.progress.latest(step.id).values())
+
+    def _resting_on(self, steps: set[str]) -> set[str]:
+        """Later steps that need these, or need one that does: once begun, what these showed has changed on purpose."""
+        found = {
+            other.id
+            for other in self._plan.steps
+            for target in other.targets
+            for need in target.arguments.get("requires", ())
+            if need["step"] in steps
+        }
+        return found if found <= steps else found | self._resting_on(steps | found)
+
+    def _do(self, step: Step, targets: Sequence[Target]) -> list[TargetResult]:
+        if step.verb in CHANGING:
+            self._recovery.rearm()
+        self._done_here.add(step.id)
         undo = step.undoes is not None
         intent, done = (EventKind.UNDO_INTENT, EventKind.UNDO_DONE) if undo else (EventKind.INTENT, EventKind.DONE)
-        chosen, skipped = self._choose(step)
-        self._append(intent, {"verb": step.verb.value, "targets": [item.name for item in chosen]}, step.id, attempt)
-        self._begun.add(step.id)
+        attempt = self._log.progress.next_attempt(step)
+        chosen, left = self._chooser.choose(step, targets)
+        names = [item.name for item in chosen]
+        self._log.append(intent, {"verb": step.verb.value, "targets": names}, step.id, attempt)
+        act = step.model_copy(update={"targets": tuple(chosen)})
         try:
-            results = [*self._act(step.model_copy(update={"targets": tuple(chosen)}), attempt), *skipped]
+            found = [*self._carry_out(act, attempt), *left]
+        except (*_FATAL, WaitsForPerson):
+            raise
         except Exception as error:
-            known = isinstance(error, DrillctlError) and not isinstance(error, StepUnknown)
-            outcome = Outcome.FAILED if known else Outcome.INDETERMINATE
-            results = [TargetResult(item.name, outcome, _said(error)) for item in chosen] + skipped
-            self._append(done, _outcomes([_as_undo(item) for item in results] if undo else results), step.id, attempt)
+            broken = results.recorded(step, [*results.broken_off(chosen, error), *left])
+            self._log.append(done, {"results": results.as_data(broken)}, step.id, attempt)
             raise
-        if undo:
-            results = [_as_undo(item) for item in results]
-        self._append(done, _outcomes(results), step.id, attempt)
-        self._gate(step, results)
+        found = results.recorded(step, found)
+        self._log.append(done, {"results": results.as_data(found)}, step.id, attempt)
+        return found
 
-    def _gate(self, step: Step, results: Sequence[TargetResult]) -> None:
-        """Before the fault anything that is not right ends the run: nothing has been touched yet."""
-        bad = [item for item in results if item.outcome not in (Outcome.SUCCEEDED, Outcome.SKIPPED, Outcome.UNDONE)]
-        if bad and step.phase in _BEFORE_FAULT:
-            raise _NotStarted(f"{step.id}: " + "; ".join(f"{item.target}: {item.message}" for item in bad))
-
-    def _choose(self, step: Step) -> tuple[list[Target], list[TargetResult]]:
-        """Leave out what a conditional step does not need to touch, each with its reason."""
-        chosen: list[Target] = []
-        skipped: list[TargetResult] = []
-        for target in step.targets:
-            reason = self._skip_reason(step, target)
-            if reason:
-                skipped.append(TargetResult(target.name, Outcome.SKIPPED, reason))
-            else:
-                chosen.append(target)
-        return chosen, skipped
-
-    def _skip_reason(self, step: Step, target: Target) -> str | None:
-        if target.kind != "gateway":
-            return None
-        change, sample = self._change(target.name), self._sample(target.name)
-        if step.verb is Verb.RESTORE and target.name not in self._repointed:
-            return "its list was never changed"
-        if target.arguments.get("only_if_down"):
-            if expect.is_up(self._plan, self._topology, change, sample):
-                return "logged in by its own list"
-            if expect.is_connecting(self._plan, self._topology, change, sample):
-                return "still connecting by itself"
-        home = target.arguments.get("only_if_elsewhere")
-        if home and front_of(self._topology, sample) == home:
-            return f"already at {home}"
-        return None
-
-    def _act(self, step: Step, attempt: int) -> list[TargetResult]:  # noqa: PLR0911 - one return per verb
-        match step.verb:
-            case Verb.ARM:
-                return self._arm(step)
-            case Verb.DISARM:
-                return self._world.disarm()
-            case Verb.SNAPSHOT:
-                return self._snapshot(step)
-            case Verb.CHECK:
-                return self._check(step)
-            case Verb.INJECT:
-                asked_at = self._clock.now()  # what breaks while it is being made broke because of it
-                self._world.inject(self._plan.fault)
-                self._append(EventKind.FAULT_ON, {"at": asked_at})
-                return _ok(step)
-            case Verb.LIFT:
-                return self._lift(step)
-            case Verb.WAIT:
-                return self._wait(step)
-            case Verb.HOLD:
-                return self._hold(step)
-            case Verb.PROVE:
-                return self._prove(step)
-            case Verb.REPOINT | Verb.RESTORE | Verb.RESTART | Verb.PATH:
-                return self._change_targets(step, attempt)
-
-    def _change_targets(self, step: Step, attempt: int) -> list[TargetResult]:
-        if step.verb is Verb.REPOINT:  # before the act: a list whose change was cut off is restored too
-            self._repointed |= {target.name for target in step.targets}
-        results = self._world.act(step, attempt, self._before) if step.targets else []
-        if step.verb is Verb.REPOINT:
-            self._left_alone |= {item.target for item in results if item.outcome is Outcome.SKIPPED}
-        return results
-
-    def _lift(self, step: Step) -> list[TargetResult]:
-        asked_at = self._clock.now()  # what comes back while it is being lifted is restoration
-        try:
-            self._world.lift(self._plan.fault)
-        except StepUnknown:  # lifted, but for how long it was on before cannot be told
-            self._append(EventKind.FAULT_OFF, {"at": asked_at})
-            raise
-        self._append(EventKind.FAULT_OFF, {"at": asked_at})
-        return _ok(step)
-
-    def _arm(self, step: Step) -> list[TargetResult]:
-        results = self._world.arm(self._plan, step.deadline_s)
-        self._measurement = self._world.measure(self._folder)
-        for listener in self._listeners:
-            listener.measuring(self._measurement)
-        return results
-
-    def _snapshot(self, step: Step) -> list[TargetResult]:
-        self._settle_sampler()
-        taken = self._world.snapshot(step.deadline_s)
-        when = "before" if self._phase is Phase.BASELINING else "during"
-        if when == "before":
-            self._before = taken
-        self._record(when, taken)
-        return _looked(taken)
-
-    def _prove(self, step: Step) -> list[TargetResult]:
-        self._settle_sampler()
-        taken = self._world.snapshot(step.deadline_s)
-        self._record("after", taken)
-        return _looked(taken)
-
-    def _record(self, when: str, taken: Snapshot) -> None:
-        data = {
-            "when": when,
-            "gateways": {name: dict(state) for name, state in taken.gateways.items()},
-            "routers": {name: dict(lines) for name, lines in taken.routers.items()},
-            "residue": {name: list(lines) for name, lines in taken.residue.items()},
-            "clock_offset_s": dict(taken.clock_offset_s),
-            "unreachable": dict(taken.unreachable),
-        }
-        self._append(EventKind.SNAPSHOT, data)
-
-    def _check(self, step: Step) -> list[TargetResult]:
-        self._settle_sampler()
-        records = self._world.check(step.phase.value, step.checks, self._expected(step.phase), step.deadline_s)
-        self._append(EventKind.CHECKS, {"records": [record.model_dump(mode="json") for record in records]})
-        if step.checks and not records:
-            return [TargetResult(target.name, Outcome.INDETERMINATE, "no check ran") for target in step.targets]
-        return _judged(records)
-
-    def _settle_sampler(self) -> None:
-        """Snapshots, checks and conditions need at least one sample of every enabled gateway and every router."""
-        measurement = self._measurement
-        if measurement:
-            gateways = {change.gateway for change in self._plan.gateways}
-            routers = {router.id for router in self._topology.routers if router.driver == "linux"}
-            measurement.wait_for(
-                lambda: gateways <= set(measurement.latest()) and routers <= set(measurement.latest_routes()), 10
-            )
-
-    def _expected(self, phase: Phase) -> Expectations:
-        if phase is Phase.VERIFYING:
-            changed = frozenset(self._repointed - self._left_alone)
-            return expect.switched(self._plan, self._topology, self._before, changed)
-        return expect.baseline(self._plan, self._topology, self._before)
-
-    # -- waiting --------------------------------------------------------------------------------------
-
-    def _wait(self, step: Step) -> list[TargetResult]:
-        arguments = step.targets[0].arguments
-        timeout_s = float(arguments.get("wait_s", step.deadline_s))
-        condition = {
-            "own_failover": self._all_up,
-            "settled": self._all_up,
-            "routes_as_before": self._routes_back,
-            "as_before": self._all_back,
-        }[arguments["until"]]
-        met = self._in_a_row(condition, timeout_s)
-        if self._cut_short():
-            return [TargetResult(target.name, Outcome.SKIPPED, "an abort was asked for") for target in step.targets]
-        if met or arguments["until"] == "own_failover":  # what did not come up by itself is then assisted
-            return _ok(step)
-        lagging = self._lagging(arguments["until"]) or [target.name for target in step.targets]
-        return [TargetResult(name, Outcome.FAILED, f"not reached within {timeout_s:g} s") for name in lagging]
-
-    def _in_a_row(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """True as soon as the condition held at GREENS_IN_A_ROW different moments of sampling in a row."""
-        if self._measurement is None:
-            return False
-        seen: list[float] = []
-
-        def held() -> bool:
-            if self._cut_short():
-                return True
-            newest = max((sample.at for sample in self._latest().values()), default=0.0)
-            if not condition():
-                seen.clear()
-            elif not seen or newest - seen[-1] >= self._topology.site.sample_interval_ms / 1000 * 0.9:
-                seen.append(newest)
-            return len(seen) >= GREENS_IN_A_ROW
-
-        return self._measurement.wait_for(held, timeout_s)
-
-    def _hold(self, step: Step) -> list[TargetResult]:
-        """Hold the switched state; the sampler sees what happens meanwhile."""
-        if self._measurement:
-            self._measurement.wait_for(lambda: self._abort_asked, float(step.targets[0].arguments["hold_s"]))
-        return _ok(step)
-
-    def _latest(self) -> dict[str, Sample]:
-        return dict(self._measurement.latest()) if self._measurement else {}
-
-    def _sample(self, gateway: str) -> Sample | None:
-        return self._latest().get(gateway)
-
-    def _change(self, gateway: str) -> GatewayChange:
-        return next(change for change in self._plan.gateways if change.gateway == gateway)
-
-    def _expected_up(self) -> list[GatewayChange]:
-        return [change for change in self._plan.gateways if change.action is not Action.NO_BUSINESS]
-
-    def _all_up(self) -> bool:
-        latest = self._latest()
-        return all(
-            expect.is_up(self._plan, self._topology, item, latest.get(item.gateway)) for item in self._expected_up()
-        )
-
-    def _all_back(self) -> bool:
-        latest = self._latest()
-        return all(expect.is_as_before(self._topology, item, latest.get(item.gateway)) for item in self._plan.gateways)
-
-    def _routes_back(self) -> bool:
-        return self._measurement is not None and expect.routes_are(
-            self._measurement.latest_routes(), self._before.routers
-        )
-
-    def _lagging(self, until: str) -> list[str]:
-        """Who keeps a condition from being met, for the message."""
-        latest = self._latest()
-        if until == "routes_as_before":
-            return sorted(self._before.routers)
-        if until == "as_before":
-            return [
-                c.gateway
-                for c in self._plan.gateways
-                if not expect.is_as_before(self._topology, c, latest.get(c.gateway))
-            ]
-        return [
-            c.gateway
-            for c in self._expected_up()
-            if not expect.is_up(self._plan, self._topology, c, latest.get(c.gateway))
-        ]
+    def _carry_out(self, step: Step, attempt: int) -> list[TargetResult]:
+        """What a call leaves unknown is looked at; after an abort the way back begins at once instead."""
+        found = self._acts.carry_out(step, attempt)
+        if step.verb not in CHANGING or self._cut_short():
+            return found
+        found = self._recovery.tell(step, attempt, found)
+        unknown = {item.target: item.message for item in found if item.outcome in results.UNKNOWN}
+        if unknown and self._plan.mode is Mode.INCIDENT:
+            self._recovery.ask(step, unknown)
+        return found
 
     # -- the end --------------------------------------------------------------------------------------
 
+    def _leave(self, state: str, end: End) -> End:
+        """Stop measuring and close connections; locks, folder and the hosts stay as they are."""
+        self._part("leaving", self._stop_measuring)
+        self._part("leaving", self._world.close)
+        self._log.enter(state)
+        return end
+
     def _close(self) -> None:
-        """Stop measuring, close connections, release the locks. Every part is tried."""
-        for part in (partial(self._enter, Phase.CLOSING), self._stop_measuring, self._world.close):
-            self._try("closing", part)
-        if self._unwritten:
-            raise self._unwritten
-        self._append(EventKind.STATE, {"state": "closed"})
-        self._append(EventKind.CLOSED, {})
-        self._journal.release_locks(self._run, self._epoch)
+        """Leave nothing on the hosts, stop measuring, close connections, and release the locks with the last event."""
+        self._going_back = True
+        self._log.enter(Phase.CLOSING.value)
+        for part in (self._disarm, self._stop_measuring, self._world.close):
+            self._part("closing", part)
+        self._log.append(EventKind.CLOSED, {})
+
+    def _part(self, what: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (*_FATAL, WaitsForPerson):
+            raise
+        except Exception as error:  # noqa: BLE001 - every part of the end is tried
+            self._log.note("error", f"{what}: {results.said(error)}")
+
+    def _disarm(self) -> None:
+        """What the plan's own step has not taken off the hosts, or a run that ended early has left there."""
+        step = next(item for item in self._plan.steps if item.verb is Verb.DISARM)
+        if not self._log.progress.armed:
+            return
+        left: dict[str, str] = {}
+        for _ in range(_DISARMS):
+            found = self._do(step, step.targets)
+            left = {item.target: item.message for item in found if item.outcome is not Outcome.SUCCEEDED}
+            if left.keys() <= self._accepted(step):
+                return
+        self._recovery.call_for({step.id: left})
 
     def _stop_measuring(self) -> None:
-        if self._measurement is None:
+        measurement = self._acts.waits.measurement
+        if measurement is None:
             return
-        self._measurement.stop()
-        seen = self._measurement.observations()
-        self._append(
-            EventKind.MEASURED, {"samples": len(seen.samples), "routes": len(seen.routes), "stamps": len(seen.stamps)}
-        )
+        measurement.stop()
+        seen = measurement.observations()
+        counts = {"samples": len(seen.samples), "routes": len(seen.routes), "stamps": len(seen.stamps)}
+        self._log.append(EventKind.MEASURED, counts)
 
 
 def locks_of(plan: Plan, topology: Topology) -> list[str]:
-    """Everything that must not be in two runs at once: numbers, certificates, hosts, lines."""
+    """Everything that must not be in two runs at once: numbers, those of their pairs, certificates, hosts, lines."""
     numbers = [f"number:{change.number}" for change in plan.affected]
-    hosts = [f"host:{host}" for host in (*(item.host for item in plan.affected), *(item.router for item in plan.paths))]
+    pairs = (topology.gateway[change.gateway].pair for change in plan.affected)
+    numbers += [f"number:{topology.gateway[pair].number}" for pair in pairs if pair]
+    routers = (*(item.router for item in plan.paths), *plan.fence_routers)
+    hosts = [f"host:{host}" for host in (*(item.host for item in plan.affected), *routers, *plan.fault.hosts)]
     used = [topology.gateway[change.gateway].certificate for change in plan.affected]
+    used += [change.after.certificate for change in plan.affected if change.after]
     lines = [f"line:{line}" for line in plan.fault.lines]
     return sorted({*numbers, *hosts, *lines, *(f"certificate:{item}" for item in used if item)})
-
-
-def _is_ignored(number: signal.Signals) -> bool:
-    """`nohup` lets a run outlive its terminal."""
-    return signal.getsignal(number) is signal.SIG_IGN
-
-
-def _said(error: Exception) -> str:
-    """An error in one line; what nobody expected with its type, without which its text says little."""
-    ours = isinstance(error, DrillctlError | _NotStarted)
-    return str(error) if ours else f"unexpected {type(error).__name__}: {error}"
-
-
-def _ok(step: Step) -> list[TargetResult]:
-    return [TargetResult(target.name, Outcome.SUCCEEDED) for target in step.targets]
-
-
-def _looked(taken: Snapshot) -> list[TargetResult]:
-    seen = [TargetResult(name, Outcome.SUCCEEDED) for name in taken.gateways]
-    return seen + [TargetResult(name, Outcome.INDETERMINATE, reason) for name, reason in taken.unreachable.items()]
-
-
-def _judged(records: Sequence[CheckRecord]) -> list[TargetResult]:
-    """One result per target: abnormal is failed, could not look is indeterminate."""
-    worst: dict[str, TargetResult] = {}
-    for record in records:
-        message = f"{record.check}: expected {record.expected}, found {record.found}"
-        if record.result is CheckResult.ABNORMAL:
-            worst[record.target] = TargetResult(record.target, Outcome.FAILED, message)
-        elif record.could_not_look and worst.get(record.target, _FINE).outcome is not Outcome.FAILED:
-            worst[record.target] = TargetResult(record.target, Outcome.INDETERMINATE, message)
-        else:
-            worst.setdefault(record.target, TargetResult(record.target, Outcome.SUCCEEDED))
-    return list(worst.values())
-
-
-_FINE = TargetResult("", Outcome.SUCCEEDED)
-
-
-def _outcomes(results: Sequence[TargetResult]) -> dict[str, Any]:
-    return {
-        "results": [
-            {"target": item.target, "outcome": item.outcome.value, "message": item.message, "data": dict(item.data)}
-            for item in results
-        ]
-    }
-
-
-def _as_undo(item: TargetResult) -> TargetResult:
-    """An undo that succeeded is `undone`; one that failed, or cannot be told, is `undo_failed`."""
-    outcome = {Outcome.SUCCEEDED: Outcome.UNDONE, Outcome.SKIPPED: Outcome.SKIPPED}.get(
-        item.outcome, Outcome.UNDO_FAILED
-    )
-    return TargetResult(item.target, outcome, item.message, item.data)

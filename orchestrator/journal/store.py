@@ -2,24 +2,27 @@
 
 Every append commits before it returns (WAL, synchronous=FULL), so that an intent is on disk before its
 effect, and checks the run's epoch in the same transaction, so that an orchestrator that lost its run can
-no longer write. Nothing is ever updated or deleted but a run's own status.
+no longer write. Nothing is ever updated or deleted but a run's own status, its lease and its locks.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import NeedsPerson, Refused
+from orchestrator.errors import JournalFailed, Refused, Superseded
 from orchestrator.journal.chain import GENESIS, body_of, link
+from orchestrator.journal.owner import is_gone, this_process
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan, canonical_json
-from orchestrator.ports import Clock
+from orchestrator.ports import Clock, Message
 
-VERSION = 1
+VERSION = 2
+LEASE_S = 15.0  # our choice: an orchestrator that was silent for so long may be taken over although it lives
 _SCHEMA = """
 create table run (
     run text primary key, plan text not null, plan_digest text not null, folder text not null,
@@ -36,7 +39,40 @@ create table inbox (
     key text primary key, run text not null, topic text not null, data text not null, taken integer
 ) strict;
 """
+# What each version added to the one before it; a journal is brought up to date in one transaction.
+_MIGRATIONS = {
+    1: """
+alter table run add column place text not null default '{}';
+alter table run add column process text not null default '{}';
+alter table run add column lease_until real not null default 0;
+""",
+}
 _BUSY_MS = 5000  # our choice: longest wait for another process's transaction
+CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run's row: its frozen plan, where it happens, and who is at work on it."""
+
+    run: str
+    plan: Plan
+    folder: Path
+    status: str
+    owner: str
+    epoch: int
+    place: Mapping[str, Any]
+    process: Mapping[str, Any]
+    lease_until: float
+
+    @property
+    def last_sign_at(self) -> float:
+        """When its orchestrator last said that it is alive, in seconds since the epoch."""
+        return self.lease_until - LEASE_S
+
+    def is_attended(self, now: float) -> bool:
+        """Whether an orchestrator is at work on it: alive, and heard of within its lease."""
+        return self.status != CLOSED and not is_gone(self.process) and now < self.lease_until
 
 
 class SqliteJournal:
@@ -44,36 +80,47 @@ class SqliteJournal:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_MS / 1000)
+        except (sqlite3.Error, OSError) as error:
+            raise self._cannot_open(error) from error
+        try:
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")
             self._db.execute("pragma foreign_keys=on")
             self._migrate()
-        except sqlite3.Error as error:
-            raise Refused("JOURNAL", f"{path}: cannot be opened ({error}); nothing was touched") from error
+        except BaseException as error:
+            self._db.close()
+            if isinstance(error, sqlite3.Error):
+                raise self._cannot_open(error) from error
+            raise
+
+    def _cannot_open(self, error: Exception) -> Refused:
+        return Refused("JOURNAL", f"{self._path}: cannot be opened ({error}); nothing was touched")
 
     def close(self) -> None:
         self._db.close()
 
     def _migrate(self) -> None:
         version = self._db.execute("pragma user_version").fetchone()[0]
-        if version == VERSION:
-            return
-        if version != 0:
+        if version > VERSION:
             raise Refused(
                 "JOURNAL_VERSION",
                 f"the journal has format {version}, this program knows {VERSION}; use the program that wrote it",
             )
-        self._db.executescript(f"begin immediate;{_SCHEMA}pragma user_version={VERSION};commit;")
+        if version < VERSION:
+            todo = [] if version else [_SCHEMA]
+            todo += [text for number, text in _MIGRATIONS.items() if number >= version]
+            self._db.executescript(f"begin immediate;{''.join(todo)}pragma user_version={VERSION};commit;")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
             self._db.execute("begin immediate")
         except sqlite3.Error as error:
-            raise NeedsPerson(f"the journal cannot be written ({error}); the step after it was not begun") from error
+            raise self._failed(error) from error
         try:
             yield
             self._db.execute("commit")
@@ -81,24 +128,52 @@ class SqliteJournal:
             if self._db.in_transaction:
                 self._db.execute("rollback")
             if isinstance(error, sqlite3.Error):
-                raise NeedsPerson(f"the journal refused a write ({error}); the step after it was not begun") from error
+                raise self._failed(error) from error
             raise
 
-    def open_run(self, run: str, plan: Plan, folder: Path, owner: str, resources: Sequence[str]) -> int:
+    def _failed(self, error: sqlite3.Error) -> JournalFailed:
+        return JournalFailed(
+            f"{self._path}: the journal cannot be written ({error}); what was to come next was not begun. Make it "
+            "writable, then `drillctl status` says what to do"
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise JournalFailed(f"{self._path}: the journal cannot be read ({error}); nothing was begun") from error
+
+    # -- runs -----------------------------------------------------------------------------------------
+
+    def open_run(
+        self,
+        run: str,
+        plan: Plan,
+        folder: Path,
+        owner: str,
+        resources: Sequence[str],
+        place: Mapping[str, Any] | None = None,
+    ) -> int:
         """Create the run, take all its locks in one sorted transaction, write OPENED. Returns the epoch.
 
-        Refused LOCKED names the run that holds a resource.
+        Refused LOCKED names every resource that another run holds, and who that is.
         """
+        self._is_sound()
         with self._transaction():
-            for resource in sorted(resources):
-                holder = self._db.execute("select run from lock where resource = ?", (resource,)).fetchone()
-                if holder:
-                    raise Refused(
-                        "LOCKED", f"{resource} is held by run {holder[0]}; `drillctl status {holder[0]}` shows it"
-                    )
+            self._refuse_locked(sorted(resources))
             self._db.execute(
-                "insert into run values (?, ?, ?, ?, 'planned', ?, 1)",
-                (run, canonical_json(plan.model_dump(mode="json")).decode(), plan.digest, str(folder), owner),
+                "insert into run values (?, ?, ?, ?, 'planned', ?, 1, ?, ?, ?)",
+                (
+                    run,
+                    canonical_json(plan.model_dump(mode="json")).decode(),
+                    plan.digest,
+                    str(folder),
+                    owner,
+                    canonical_json(place or {}).decode(),
+                    canonical_json(this_process()).decode(),
+                    self._clock.now() + LEASE_S,
+                ),
             )
             self._db.executemany(
                 "insert into lock values (?, ?, 1)", [(resource, run) for resource in sorted(resources)]
@@ -107,6 +182,87 @@ class SqliteJournal:
                 run, 1, EventKind.OPENED, {"plan": plan.id, "plan_digest": plan.digest, "owner": owner}, None, None
             )
         return 1
+
+    def _refuse_locked(self, resources: Sequence[str]) -> None:
+        holders: dict[str, list[str]] = {}
+        for resource in resources:
+            held = self._db.execute("select run from lock where resource = ?", (resource,)).fetchone()
+            if held:
+                holders.setdefault(held[0], []).append(resource)
+        for holder, held_by_it in holders.items():
+            status, owner = self._db.execute("select status, owner from run where run = ?", (holder,)).fetchone()
+            more = f" and {len(held_by_it) - 1} more" if len(held_by_it) > 1 else ""
+            raise Refused(
+                "LOCKED",
+                f"{held_by_it[0]}{more} is held by run {holder} of {owner} ({status}); `drillctl status {holder}` "
+                "shows it, --wait waits for it",
+            )
+
+    def take_over(self, run: str, owner: str) -> int:
+        """Go on with a run whose orchestrator is gone or silent. Writes RESUMED and returns the new epoch.
+
+        Refused RUNNING while its orchestrator is at work, RUN_CLOSED where there is nothing left to do.
+        """
+        self._is_sound()
+        with self._transaction():
+            found = self.state(run)
+            now = self._clock.now()
+            if found.status == CLOSED:
+                raise Refused(
+                    "RUN_CLOSED",
+                    f"run {run} is closed: there is nothing left to do; "
+                    f"`drillctl report {run}` writes its report again",
+                )
+            if found.is_attended(now):
+                raise Refused(
+                    "RUNNING",
+                    f"expected run {run} to be without an orchestrator, found process {found.process.get('pid')} of "
+                    f"{found.owner} at work on it; `drillctl abort {run}` asks it to go back",
+                )
+            epoch = found.epoch + 1
+            self._db.execute(
+                "update run set epoch = ?, owner = ?, process = ?, lease_until = ? where run = ?",
+                (epoch, owner, canonical_json(this_process()).decode(), now + LEASE_S, run),
+            )
+            self._db.execute("update lock set token = ? where run = ?", (epoch, run))
+            self._insert(
+                run, epoch, EventKind.RESUMED, {"owner": owner, "silent_since": found.last_sign_at}, None, None
+            )
+        return epoch
+
+    def _is_sound(self) -> None:
+        """Whether the file is whole, before a run relies on it."""
+        with self._reading():
+            said = self._db.execute("pragma quick_check(1)").fetchone()[0]
+        if said != "ok":
+            raise JournalFailed(f"{self._path}: expected a sound journal, found {said}; nothing was begun")
+
+    def state(self, run: str) -> RunState:
+        """Refused NO_RUN names what can be asked for."""
+        with self._reading():
+            row = self._db.execute(
+                "select run, plan, folder, status, owner, epoch, place, process, lease_until from run where run = ?",
+                (run,),
+            ).fetchone()
+        if row is None:
+            raise Refused("NO_RUN", f"expected a run of this site, found no {run!r}; `drillctl status` lists them")
+        plan = Plan.model_validate_json(row[1])
+        return RunState(
+            row[0], plan, Path(row[2]), row[3], row[4], row[5], json.loads(row[6]), json.loads(row[7]), row[8]
+        )
+
+    def renew(self, run: str, epoch: int) -> None:
+        """Say that this orchestrator is alive."""
+        with self._transaction():
+            self._still_ours(run, epoch)
+
+    def _still_ours(self, run: str, epoch: int) -> None:
+        current = self._db.execute("select epoch from run where run = ?", (run,)).fetchone()
+        if current is None or current[0] != epoch:
+            raise Superseded(f"run {run} was taken over by another orchestrator; this one stops and changes nothing")
+        self._db.execute("update run set lease_until = ? where run = ?", (self._clock.now() + LEASE_S, run))
+
+    # -- events ---------------------------------------------------------------------------------------
 
     def append(
         self,
@@ -117,13 +273,17 @@ class SqliteJournal:
         step: str | None = None,
         attempt: int | None = None,
     ) -> Event:
-        """Commit one event. Refused EPOCH where another orchestrator has taken the run over."""
+        """Commit one event. Superseded where another orchestrator has taken the run over.
+
+        CLOSED releases the run's locks in the same transaction; nothing else does, least of all a cancel.
+        """
         with self._transaction():
-            current = self._db.execute("select epoch from run where run = ?", (run,)).fetchone()
-            if current is None or current[0] != epoch:
-                raise Refused("EPOCH", f"run {run} was taken over by another orchestrator; this one stops")
+            self._still_ours(run, epoch)
             if kind is EventKind.STATE:
                 self._db.execute("update run set status = ? where run = ?", (data["state"], run))
+            if kind is EventKind.CLOSED:
+                self._db.execute("update run set status = ? where run = ?", (CLOSED, run))
+                self._db.execute("delete from lock where run = ?", (run,))
             return self._insert(run, epoch, kind, data, step, attempt)
 
     def _insert(
@@ -154,10 +314,12 @@ class SqliteJournal:
         return event
 
     def events(self, run: str) -> list[Event]:
-        rows = self._db.execute(
-            "select run, seq, at, kind, step, attempt, data, previous, digest from event where run = ? order by seq",
-            (run,),
-        )
+        with self._reading():
+            rows = self._db.execute(
+                "select run, seq, at, kind, step, attempt, data, previous, digest from event where run = ? "
+                "order by seq",
+                (run,),
+            ).fetchall()
         names = ("run", "seq", "at", "kind", "step", "attempt", "data", "previous", "digest")
         return [
             Event.model_validate({**dict(zip(names, row, strict=True)), "data": json.loads(row[6])}) for row in rows
@@ -165,13 +327,45 @@ class SqliteJournal:
 
     def runs(self) -> list[dict[str, str]]:
         """Every run, oldest first: run, status, folder, drill and mode of its plan."""
-        rows = self._db.execute(
-            "select run, status, folder, json_extract(plan, '$.drill'), json_extract(plan, "
-            "'$.mode') from run order by rowid"
-        )
+        with self._reading():
+            rows = self._db.execute(
+                "select run, status, folder, json_extract(plan, '$.drill'), json_extract(plan, "
+                "'$.mode') from run order by rowid"
+            ).fetchall()
         return [dict(zip(("run", "status", "folder", "drill", "mode"), row, strict=True)) for row in rows]
 
-    def release_locks(self, run: str, epoch: int) -> None:
-        """After rollback or close only, never by a cancel."""
+    # -- messages -------------------------------------------------------------------------------------
+
+    def post(self, run: str, topic: str, data: Mapping[str, Any], key: str) -> None:
+        """Ask something of a run. The same key twice is one message."""
         with self._transaction():
-            self._db.execute("delete from lock where run = ? and token = ?", (run, epoch))
+            self.state(run)
+            self._db.execute(
+                "insert or ignore into inbox values (?, ?, ?, ?, null)",
+                (key, run, topic, canonical_json(data).decode()),
+            )
+
+    def waiting(self, run: str) -> list[Message]:
+        """Messages that nobody has taken yet, oldest first."""
+        with self._reading():
+            rows = self._db.execute(
+                "select key, topic, data from inbox where run = ? and taken is null order by rowid", (run,)
+            ).fetchall()
+        return [Message(key, topic, json.loads(data)) for key, topic, data in rows]
+
+    def take(self, run: str, epoch: int, message: Message) -> Event:
+        """Take a message and write its event in one transaction."""
+        with self._transaction():
+            self._still_ours(run, epoch)
+            data = {"topic": message.topic, "key": message.key, **message.data}
+            event = self._insert(run, epoch, EventKind.MESSAGE, data, None, None)
+            self._db.execute("update inbox set taken = ? where key = ?", (event.seq, message.key))
+            return event
+
+    # -- locks ----------------------------------------------------------------------------------------
+
+    def locks(self, run: str) -> list[str]:
+        """What a run holds."""
+        with self._reading():
+            rows = self._db.execute("select resource from lock where run = ? order by resource", (run,)).fetchall()
+        return [row[0] for row in rows]

@@ -13,7 +13,11 @@ class EventKind(StrEnum):
     STATE = "state"
     INTENT = "intent"
     DONE = "done"
-    INTERRUPTED = "interrupted"
+    RESUMED = "resumed"  # another orchestrator has taken the run over, with the last sign of life before
+    INTERRUPTED = "interrupted"  # an intent was found open
+    SETTLED = "settled"  # what became of it: by its guard, a look, its own policy or a person
+    MESSAGE = "message"  # an abort or a decision that somebody asked for
+    WAITING = "waiting"  # a person has to decide, with who and what
     UNDO_INTENT = "undo_intent"
     UNDO_DONE = "undo_done"
     SNAPSHOT = "snapshot"

@@ -2,22 +2,23 @@
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.engine import Assignment, Engine
+from orchestrator.engine import Assignment, End, Engine, Stops
 from orchestrator.engine.run import locks_of
-from orchestrator.errors import NeedsPerson, Refused, StepUnknown
-from orchestrator.journal import SqliteJournal, chain_is_valid
-from orchestrator.judge import epoch_s, judge
+from orchestrator.errors import JournalFailed, Refused, StepUnknown, Superseded
+from orchestrator.history import epoch_s
+from orchestrator.journal import LEASE_S, SqliteJournal, chain_is_valid
+from orchestrator.judge import judge
 from orchestrator.loader.drill import load_drill
 from orchestrator.loader.site import load_site
 from orchestrator.measure import GREENS_IN_A_ROW
-from orchestrator.model.drill import Mode, Response
+from orchestrator.model.drill import Mode, Response, StopConditions
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan, Step, Verb
 from orchestrator.model.topology import Topology
@@ -42,12 +43,31 @@ class Stage:
     folder: Path
 
     listeners: tuple[Listener, ...] = ()
+    stops: Stops = field(default_factory=Stops)
+    end: End | None = None
 
     def play(self, journal: Journal | None = None) -> Verdict:
+        """Open the run and run it to its end."""
         epoch = self.journal.open_run("r1", self.plan, self.folder, "tester", locks_of(self.plan, self.topology))
-        clock = self.world.clock
+        self.end = self._engine(epoch, journal or self.journal, resumed=False).run()
+        return self.verdict()
+
+    def resume(self) -> Verdict:
+        """Another orchestrator takes the run over."""
+        self.end = self._engine(self.take_over(), self.journal, resumed=True).run()
+        return self.verdict()
+
+    def take_over(self) -> int:
+        """Once the lease of the one before has ended: in this test it is the same process, which lives."""
+        self.world.clock.at += LEASE_S + 1
+        self.world.epoch = self.journal.take_over("r1", "tester")
+        return self.world.epoch
+
+    def _engine(self, epoch: int, journal: Journal, *, resumed: bool) -> Engine:
         job = Assignment("r1", epoch, self.plan, self.topology, self.folder)
-        Engine(job, self.world, journal or self.journal, clock, self.listeners).run()
+        return Engine(job, self.world, journal, self.world.clock, self.listeners, self.stops, resumed)
+
+    def verdict(self) -> Verdict:
         return judge(self.plan, self.topology, self.events, self.world.observations(), chain_is_valid(self.events))
 
     @property
@@ -65,6 +85,10 @@ class Stager:
         self.folder = folder
         self.journals: list[SqliteJournal] = []
 
+    def close(self) -> None:
+        for journal in self.journals:
+            journal.close()
+
     def journal(self, clock: SimClock) -> SqliteJournal:
         self.journals.append(SqliteJournal(self.folder / "journal.db", clock))
         return self.journals[-1]
@@ -75,10 +99,12 @@ class Stager:
         response: Response | None = None,
         mode: Mode = Mode.REHEARSAL,
         parameters: dict[str, str] | None = None,
+        stop: StopConditions | None = None,
     ) -> Stage:
         topology, clock = SITE.topology, SimClock()
         request = Request(mode, date(2026, 11, 22), parameters or {}, response)
-        plan = make_plan(topology, SITE.digest, load_drill(ROOT / "drills", drill), request)
+        definition = load_drill(ROOT / "drills", drill).model_copy(update={"stop": stop or StopConditions()})
+        plan = make_plan(topology, SITE.digest, definition, request)
         return Stage(topology, plan, SimWorld(topology, clock), self.journal(clock), self.folder)
 
 
@@ -86,8 +112,7 @@ class Stager:
 def stage(tmp_path: Path) -> Iterator[Stager]:
     stager = Stager(tmp_path)
     yield stager
-    for journal in stager.journals:
-        journal.close()
+    stager.close()
 
 
 @pytest.mark.parametrize(
@@ -98,6 +123,8 @@ def stage(tmp_path: Path) -> Iterator[Stager]:
         ("single-carrier-failure", {"carrier": "telecom"}),
         ("single-carrier-failure", {"carrier": "unicom"}),
         ("beijing-dr-cutover", {}),
+        ("gateway-host-failure", {}),
+        ("gateway-host-failure", {"manner": "freeze"}),
     ],
 )
 def test_every_drill_passes_and_is_restored(stage: Stager, drill: str, parameters: dict[str, str]) -> None:
@@ -147,6 +174,7 @@ def test_a_gateway_that_never_comes_back_fails_the_run_and_the_others_are_restor
     assert any("nq-md-1" in reason.en for reason in verdict.reasons)
     assert {item.target for item in verdict.differences} == {"nq-md-1"}
     assert play.touched("restore") == sorted(FUTIAN)
+    assert play.end is End.WAITING, "its undo failed: a person is called, and the locks stay"
 
 
 def test_a_baseline_that_is_not_met_touches_nothing(stage: Stager) -> None:
@@ -172,21 +200,26 @@ def test_an_undo_that_fails_leaves_restoration_unproved(stage: Stager) -> None:
     play = stage()
     play.world.broken_restore.add("nq-trade-1")
     verdict = play.play()
-    assert (verdict.outcome, verdict.restoration, verdict.exit_code) == (RunOutcome.PASSED, Restoration.NOT_PROVED, 1)
+    assert (verdict.restoration, verdict.exit_code, play.end) == (Restoration.NOT_PROVED, 1, End.WAITING)
     assert [item.target for item in verdict.differences if item.field == "endpoints"] == ["nq-trade-1"]
+    asked = [event.data for event in play.events if event.kind is EventKind.WAITING]
+    assert [(item["step"], item["targets"]) for item in asked] == [("restore-1", {"nq-trade-1": "disk full"})]
+    assert asked[0]["call"]["phone"]
+    with pytest.raises(Refused, match="LOCKED"):
+        play.journal.open_run("next", play.plan, play.folder, "tester", locks_of(play.plan, play.topology))
 
 
 def test_an_abort_undoes_what_began_and_nothing_else(stage: Stager) -> None:
     play = stage("beijing-dr-cutover")
 
-    def abort(step: Step) -> None:
+    def abort(step: Step, _target: str) -> None:
         if step.id == "repoint-1":
             signal.raise_signal(signal.SIGTERM)
 
-    play.world.before_act = abort
+    play.world.after_target = abort
     verdict = play.play()
-    first = [target.name for step in play.plan.steps if step.id == "repoint-1" for target in step.targets]
-    assert play.touched("repoint") == play.touched("restore") == sorted(first)
+    first = next(step for step in play.plan.steps if step.id == "repoint-1").targets[0].name
+    assert play.touched("repoint") == play.touched("restore") == [first]
     assert (verdict.outcome, verdict.restoration, verdict.exit_code) == (RunOutcome.ABORTED, Restoration.PROVED, 4)
     assert play.world.fault is None
 
@@ -217,6 +250,9 @@ class OnState:
             self.act()
 
     def measuring(self, measurement: Measurement) -> None:
+        pass
+
+    def said(self, text: str) -> None:
         pass
 
 
@@ -254,21 +290,26 @@ def test_no_error_of_an_act_skips_the_rest_of_restoration(stage: Stager, broken:
             raise error
 
     play.world.before_act = fail
-    assert play.play().outcome is RunOutcome.FAILED
+    verdict = play.play()
     assert (play.world.fault, play.world.closed, play.world.stopped) == (None, 1, 1)
     ends = {event.step for event in play.events if event.kind in (EventKind.DONE, EventKind.UNDO_DONE)}
     begun = {event.step for event in play.events if event.kind in (EventKind.INTENT, EventKind.UNDO_INTENT)}
     assert begun == ends
     assert {"lift", "prove", "check-after-restoration"} <= ends
-    assert play.journal.open_run("next", play.plan, play.folder, "tester", locks_of(play.plan, play.topology)) == 1
+    if broken == "repoint-1":
+        assert (play.end, verdict.outcome) == (End.CLOSED, RunOutcome.FAILED)
+        assert play.journal.open_run("next", play.plan, play.folder, "tester", locks_of(play.plan, play.topology)) == 1
+    else:
+        assert (play.end, verdict.restoration) == (End.WAITING, Restoration.NOT_PROVED)
 
 
 class Refusing:
-    """A journal that refuses some writes, by their number among those that it is asked for."""
+    """A journal that refuses some writes, by their kind and state."""
 
     def __init__(self, journal: SqliteJournal, refused: Callable[[EventKind, str | None], bool]) -> None:
         self._journal, self._refused = journal, refused
-        self.open_run, self.events, self.release_locks = journal.open_run, journal.events, journal.release_locks
+        self.open_run, self.events, self.renew = journal.open_run, journal.events, journal.renew
+        self.waiting, self.take = journal.waiting, journal.take
 
     def append(
         self,
@@ -280,32 +321,24 @@ class Refusing:
         attempt: int | None = None,
     ) -> Event:
         if self._refused(kind, data.get("state")):
-            raise NeedsPerson("the journal cannot be written")
+            raise JournalFailed("the journal cannot be written")
         return self._journal.append(run, epoch, kind, data, step, attempt)
 
 
-def test_a_write_that_the_journal_refuses_once_does_not_skip_restoration(stage: Stager) -> None:
+@pytest.mark.parametrize("state", ["switching", "verifying", "restoring", "closing"])
+def test_a_journal_that_refuses_a_write_stops_the_run_before_the_effect(stage: Stager, state: str) -> None:
     play, refusals = stage(), iter([True])
-    journal = Refusing(play.journal, lambda _, state: state == "restoring" and next(refusals, False))
-    verdict = play.play(journal)
-    assert (play.world.fault, play.world.closed) == (None, 1)
-    assert play.touched("restore") == sorted(FUTIAN)
-    assert (verdict.outcome, verdict.restoration) == (RunOutcome.FAILED, Restoration.PROVED)
-
-
-def test_without_a_journal_nothing_is_done_but_closing_and_the_locks_stay(stage: Stager) -> None:
-    play, gone = stage(), []
-
-    def refused(kind: EventKind, state: str | None) -> bool:
-        gone.extend([kind] if state == "verifying" else [])
-        return bool(gone)
-
-    with pytest.raises(NeedsPerson, match="journal"):
-        play.play(Refusing(play.journal, refused))
-    assert play.touched("restore") == play.touched("lift") == []
-    assert (play.world.closed, play.world.stopped) == (1, 1)
+    journal = Refusing(play.journal, lambda _, found: found == state and next(refusals, False))
+    with pytest.raises(JournalFailed):
+        play.play(journal)
+    effects = list(play.world.effects)
+    assert (play.world.closed, play.world.stopped) == (0, 0), "what is at work is left for who goes on with the run"
     with pytest.raises(Refused, match="LOCKED"):
         play.journal.open_run("next", play.plan, play.folder, "tester", locks_of(play.plan, play.topology))
+    verdict = play.resume()
+    assert play.world.effects[: len(effects)] == effects
+    assert (verdict.outcome, verdict.restoration, play.end) == (RunOutcome.PASSED, Restoration.PROVED, End.CLOSED)
+    assert play.world.effects.count(("lift", "fault")) == 1
 
 
 def test_a_sampler_that_dies_is_no_recovery(stage: Stager) -> None:
@@ -389,7 +422,7 @@ def test_locks_are_free_after_a_run_is_closed(stage: Stager) -> None:
 def test_an_orchestrator_that_lost_its_epoch_can_write_no_more(stage: Stager) -> None:
     play = stage()
     epoch = play.journal.open_run("r1", play.plan, play.folder, "tester", [])
-    with pytest.raises(Refused, match="EPOCH"):
+    with pytest.raises(Superseded):
         play.journal.append("r1", epoch - 1, EventKind.NOTE, {"what": "error", "text": "late"})
     assert len(play.events) == 1
 
@@ -402,3 +435,17 @@ def test_a_changed_event_breaks_the_chain(stage: Stager) -> None:
     assert chain_is_valid(events)
     assert not chain_is_valid([*events[:3], changed, *events[4:]])
     assert not chain_is_valid([*events[:3], *events[4:]])
+
+
+def test_a_state_that_is_not_as_before_is_not_closed_by_itself(stage: Stager) -> None:
+    play = stage()
+    play.world.abnormal["proving_restoration"] = "nq-trade-1"
+    assert play.play().restoration is Restoration.NOT_PROVED
+    assert [play.end] == [End.WAITING]
+    asked = [event.data for event in play.events if event.kind is EventKind.WAITING]
+    assert [(item["step"], list(item["targets"])) for item in asked] == [("prove", ["nq-trade-1"])]
+    proofs = [event for event in play.events if (event.kind, event.step) == (EventKind.INTENT, "prove")]
+    assert len(proofs) == 2, "what could not be seen at first is looked at once more"
+    play.world.abnormal.clear()
+    assert play.resume().restoration is Restoration.PROVED
+    assert play.end is End.CLOSED

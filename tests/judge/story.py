@@ -34,6 +34,7 @@ _BEGIN = {phase: float(index) for index, phase in enumerate((Phase.PRECHECKING, 
     Phase.HOLDING: 25.0,
     Phase.RESTORING: 29.0,
     Phase.PROVING_RESTORATION: 38.0,
+    Phase.CLOSING: 39.0,
 }
 
 
@@ -95,7 +96,7 @@ def journey(made: Plan, gateway: str, down_s: float = 2.0) -> list[Sample]:
     """A gateway that goes where the plan wants it, `down_s` after the fault, and home when the fault is lifted."""
     change = change_of(made, gateway)
     away = change.after.front if change.after else None
-    home = change.before.front
+    home = change.before.front if change.before else None
     if change.action is Action.REROUTED:
         return track(gateway, (0, END, home), moving=True)
     return track(
@@ -159,6 +160,53 @@ def routes_of() -> dict[str, dict[str, str | None]]:
     return {router.id: {centre: lines[0] for centre, lines in router.paths.items()} for router in topology().routers}
 
 
+Line = tuple[float, EventKind, dict[str, Any], str | None, int | None]  # at, kind, data, step, attempt
+
+
+def attempt(step: str, number: int, at: float, results: Mapping[str, Outcome] | None, undo: bool = False) -> list[Line]:
+    """An intent of a step on these targets, and its end; `results` of None on every target: it was cut off."""
+    intent, done = (EventKind.UNDO_INTENT, EventKind.UNDO_DONE) if undo else (EventKind.INTENT, EventKind.DONE)
+    verb = next(item.verb for item in plan().steps if item.id == step)
+    named = list(results) if results else []
+    found: list[Line] = [(at, intent, {"verb": verb, "targets": named}, step, number)]
+    if results:
+        items = [
+            {"target": name, "outcome": outcome, "message": "as told", "data": {}} for name, outcome in results.items()
+        ]
+        found.append((at + 0.5, done, {"results": items}, step, number))
+    return found
+
+
+def resumed(at: float, silent_since: float, owner: str = "li") -> Line:
+    return (at, EventKind.RESUMED, {"owner": owner, "silent_since": T0 + silent_since}, None, None)
+
+
+def interrupted(
+    step: str, number: int, at: float, targets: Sequence[str], by: str, again: Sequence[str] = ()
+) -> list[Line]:
+    """An attempt that was found open, and what told what had become of it."""
+    return [
+        (at, EventKind.INTERRUPTED, {"targets": list(targets)}, step, number),
+        (at + 0.1, EventKind.SETTLED, {"by": by, "again": list(again), "results": []}, step, number),
+    ]
+
+
+def decided(step: str, choice: str, at: float, target: str | None = None, **more: str) -> Line:
+    data = {"topic": "decide", "key": "k", "step": step, "choice": choice, "by": "zhang", "reason": "seen", **more}
+    return (at, EventKind.MESSAGE, data | ({"target": target} if target else {}), None, None)
+
+
+def waiting(step: str, at: float, *targets: str) -> Line:
+    call = {"name": {"zh": "张明", "en": "Zhang Ming"}, "phone": "021-5550 0101"}
+    data = {
+        "step": step,
+        "targets": dict.fromkeys(targets, "cannot be told"),
+        "call": call,
+        "choices": ["done", "repeat"],
+    }
+    return (at, EventKind.WAITING, data, None, None)
+
+
 @dataclass
 class Story:
     """A run that goes well, but for what is said otherwise."""
@@ -171,18 +219,19 @@ class Story:
     checks: dict[Phase, list[CheckRecord]] = field(default_factory=dict)
     snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)  # when → what is different in it
     notes: tuple[tuple[str, str], ...] = ()
+    after: Mapping[str, Sequence[Line]] = field(default_factory=dict)  # step → what happened after it
     closed: bool = True
 
     def events(self) -> list[Event]:
         found: list[Event] = []
-        for at, kind, content, step in self._lines():
+        for at, kind, content, step, number in self._lines():
             body = {
                 "run": "r1",
                 "seq": len(found) + 1,
                 "at": datetime.fromtimestamp(T0 + at, UTC).isoformat(timespec="microseconds"),
                 "kind": kind,
                 "step": step,
-                "attempt": 1 if step else None,
+                "attempt": number,
                 "data": content,
                 "previous": found[-1].digest if found else GENESIS,
             }
@@ -192,27 +241,28 @@ class Story:
     def verdict(self, seen: Observations | None = None, chain_valid: bool = True) -> Verdict:
         return judge(self.plan, topology(), self.events(), seen or observed(self.plan), chain_valid)
 
-    def _lines(self) -> Iterator[tuple[float, EventKind, dict[str, Any], str | None]]:
-        yield 0.0, EventKind.OPENED, {}, None
+    def _lines(self) -> Iterator[Line]:
+        yield 0.0, EventKind.OPENED, {"owner": "wang"}, None, None
         phase: Phase | None = None
         for step in self.plan.steps:
             if step.id in self.never_begun:
                 continue
             if step.phase is not phase:
                 phase = step.phase
-                yield _BEGIN[phase], EventKind.STATE, {"state": phase.value}, None
+                yield _BEGIN[phase], EventKind.STATE, {"state": phase.value}, None, None
             yield from self._step(step)
+            yield from self.after.get(step.id, ())
         for what, text in self.notes:
-            yield 39.0, EventKind.NOTE, {"what": what, "text": text}, None
+            yield 39.0, EventKind.NOTE, {"what": what, "text": text}, None, None
         if self.closed:
-            yield 39.5, EventKind.STATE, {"state": "closing"}, None
-            yield 39.6, EventKind.STATE, {"state": "closed"}, None
-            yield 39.6, EventKind.CLOSED, {}, None
+            if phase is not Phase.CLOSING:
+                yield 39.5, EventKind.STATE, {"state": "closing"}, None, None
+            yield 39.6, EventKind.CLOSED, {}, None, None
 
-    def _step(self, step: Step) -> Iterator[tuple[float, EventKind, dict[str, Any], str | None]]:
+    def _step(self, step: Step) -> Iterator[Line]:
         undo, at = step.undoes is not None, _BEGIN[step.phase]
         intent, done = (EventKind.UNDO_INTENT, EventKind.UNDO_DONE) if undo else (EventKind.INTENT, EventKind.DONE)
-        yield at, intent, {"verb": step.verb, "targets": [item.name for item in step.targets]}, step.id
+        yield at, intent, {"verb": step.verb, "targets": [item.name for item in step.targets]}, step.id, 1
         if step.id in self.cut_off:
             return
         yield from self._effects(step)
@@ -226,23 +276,29 @@ class Story:
             }
             for item in step.targets
         ]
-        yield at + 0.5, done, {"results": results}, step.id
+        yield at + 0.5, done, {"results": results}, step.id, 1
 
-    def _effects(self, step: Step) -> Iterator[tuple[float, EventKind, dict[str, Any], str | None]]:
+    def _effects(self, step: Step) -> Iterator[Line]:
         match step.verb:
             case Verb.INJECT:
-                yield FAULT, EventKind.FAULT_ON, {"at": T0 + FAULT}, None
+                yield FAULT, EventKind.FAULT_ON, {"at": T0 + FAULT}, None, None
             case Verb.LIFT:
-                yield LIFT, EventKind.FAULT_OFF, {"at": T0 + LIFT}, None
+                yield LIFT, EventKind.FAULT_OFF, {"at": T0 + LIFT}, None, None
             case Verb.SNAPSHOT | Verb.PROVE:
                 when, at = _WHEN[step.phase]
-                yield at, EventKind.SNAPSHOT, self._snapshot(when), None
+                yield at, EventKind.SNAPSHOT, self._snapshot(when), None, None
             case Verb.CHECK:
                 records = self.checks.get(step.phase)
                 if records is None:
                     records = [record(step.phase, check, step.targets[0].name) for check in step.checks]
                 listed = [item.model_dump(mode="json") for item in records]
-                yield _BEGIN[step.phase] + 0.4, EventKind.CHECKS, {"records": listed}, None
+                yield (
+                    _BEGIN[step.phase] + 0.4,
+                    EventKind.CHECKS,
+                    {"records": listed, "step": step.id, "attempt": 1},
+                    None,
+                    None,
+                )
             case _:
                 pass
 

@@ -11,6 +11,7 @@ from orchestrator.model.record import ClauseResult, ConfigRecord, InterlockProof
 from orchestrator.model.topology import GatewayClass
 from orchestrator.model.verdict import Integrity
 from orchestrator.report.assemble import assemble
+from orchestrator.report.proofs import order_holds
 from tests.judge.story import END, FAULT, LIFT, T0, Story, observed, plan, record, state_of, topology, track
 
 TRADE = "nq-trade-1"
@@ -220,6 +221,57 @@ def plan_with(gateways: tuple[GatewayChange, ...]) -> Plan:
 def test_without_tcp_market_data_in_the_fault_its_clause_is_not_covered() -> None:
     fewer = tuple(item for item in plan().gateways if item.gateway_class is not GatewayClass.MARKET_DATA_TCP)
     assert clauses(Story(plan_with(fewer)))["SSCC-2.4"].result == "not_covered"
+
+
+# A number that goes to another host ----------------------------------------------------------------
+
+COLD = "nq-trade-1-cold"
+TAKEN: dict[str, Any] = {"stamps": {"start": [T0 + 15.5, 1.5], "logged_in": [T0 + 16.0, 2.0]}, "changed": True}
+FENCED: dict[str, Any] = {
+    "way": "network",
+    "proved_at": T0 + 11.4,
+    "released": True,
+    "waited_s": 3.0,
+    "routers": ["ce-a"],
+}
+BACK: dict[str, Any] = {
+    "stamps": {"stop": [T0 + 29.0, 9.0], "process_gone": [T0 + 28.9 + 0.2, 9.1], "sockets_gone": [T0 + 29.2, 9.2]},
+    "released_by": "acknowledged",
+}
+
+
+def moved(fence: dict[str, Any]) -> tuple[list[InterlockProof], ClauseResult]:
+    returned = {("fence-1", TRADE): fence, ("take-over-1", COLD): TAKEN, ("give-back-1", COLD): BACK}
+    before = {"before": {"clock_offset_s": {"gw-b2": 0.25}}}
+    found = assembled(Story(plan("gateway-host-failure"), returned=returned, snapshots=before))
+    return list(found.interlocks), next(item for item in found.clauses if item.id == "SSCC-2.5")
+
+
+def test_a_number_that_moves_to_its_standby_is_proved_by_the_fence() -> None:
+    (away, back), clause = moved(FENCED)
+    assert (away.gateway, away.number, away.host, away.target_host) == (TRADE, "W100200", "gw-a1", "gw-b2")
+    assert (away.way, away.released_by, away.waited_s) == ("network", "waited", 3.0)
+    assert after_t0(away.stop_at, away.proved_at, away.start_at, away.login_at) == [11.0, 11.4, 15.25, 15.75]
+    assert order_holds(away)
+    assert (back.gateway, back.host, back.target_host, back.way) == (COLD, "gw-b2", "gw-a1", "process")
+    assert after_t0(back.stop_at, back.proved_at, back.start_at) == [28.75, 28.95, 29.0]
+    assert (order_holds(back), clause.result) == (True, "passed")
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds", "result"),
+    [
+        ({"proved_at": None}, None, "failed"),
+        ({"released": False}, None, "failed"),
+        ({"proved_at": T0 + 15.9}, False, "failed"),
+        ({"way": "process"}, True, "passed"),
+    ],
+)
+def test_a_standby_that_starts_without_a_proved_fence_is_not_proved(
+    changed: dict[str, Any], holds: bool | None, result: str
+) -> None:
+    (away, _), clause = moved(FENCED | changed)
+    assert (order_holds(away), clause.result) == (holds, result)
 
 
 # Configurations ------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.judge import changed_lists, epoch_s, step_results, window_of
+from orchestrator.history import epoch_s, step_results
+from orchestrator.judge import changed_lists, window_of
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Metric, Mode, Objective, Response
 from orchestrator.model.event import CheckResult, EventKind, Outcome, Sample
@@ -269,7 +270,7 @@ def test_an_incident_has_nothing_to_restore() -> None:
     never_home = {
         item.gateway: track(item.gateway, (0, 12, item.before.front), (12, 14, None), (14, END, item.after.front))
         for item in made.affected
-        if item.after
+        if item.before and item.after
     }
     verdict = Story(made).verdict(observed(made, never_home))
     assert (verdict.outcome, verdict.restoration) == (RunOutcome.PASSED, Restoration.NOT_APPLICABLE)

@@ -213,7 +213,7 @@ def test_a_session_with_a_lost_centre_is_stale_and_never_up() -> None:
 def test_a_session_over_a_lost_line_is_stale_and_never_up() -> None:
     made = plan("single-carrier-failure", Mode.DRILL, Response.OBSERVE)
     change = change_of(made, "nq-trade-2")
-    assert (change.action, change.before.front) == (Action.OWN_LIST, AWAY)
+    assert (change.action, change.before and change.before.front) == (Action.OWN_LIST, AWAY)
     assert allowed_fronts(made, topology(), change) == (HOME,)
     assert not times(track("nq-trade-2", (0, END, AWAY)), made=made).came_back
 

@@ -1,0 +1,120 @@
+"""What can end a run from outside: signals, messages, the lever, stop conditions. Asked several times a second."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import FrameType
+
+from orchestrator.model.event import Event
+from orchestrator.ports import Clock, Journal, Listener, Message
+
+_LOOK_EVERY_S = 0.2  # our choice: an abort begins well within two seconds
+_RENEW_EVERY_S = 5.0  # our choice: a third of the lease
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _no_lever() -> str | None:
+    return None
+
+
+def _nothing() -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Stops:
+    """What besides messages and signals ends a run: the site-wide lever, as the reason it was engaged for."""
+
+    lever: Callable[[], str | None] = _no_lever
+
+
+class Heed:
+    """Keeps the run's lease alive and knows whether an abort was asked for, and why."""
+
+    def __init__(
+        self, journal: Journal, run: str, epoch: int, clock: Clock, stops: Stops, listeners: Sequence[Listener]
+    ) -> None:
+        self._journal, self._run, self._epoch, self._clock = journal, run, epoch, clock
+        self._stops, self._listeners = stops, listeners
+        self._signals: list[int] = []
+        self._answered = 0
+        self._looked_at = self._renewed_at = float("-inf")
+        self.condition: Callable[[], str | None] = _nothing  # a stop condition of the drill that is met
+        self.alive: Callable[[], object] = lambda: None  # told at every beat
+        self.taken: Callable[[Event], None] = lambda _: None  # told of every message that was taken
+        self.reason: str | None = None
+        self.kind = "aborted"
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Signals ask for an abort as long as this lasts. `nohup` lets a run outlive its terminal."""
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        previous = {number: signal.signal(number, self._hear) for number in heard}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self._signals.append(number)
+
+    def beat(self) -> bool:
+        """Say that the run is alive; whether an abort was asked for. Superseded and JournalFailed go up: then nothing
+        more may be done.
+        """
+        self.alive()
+        self._hear_signals()
+        now = self._clock.monotonic()
+        if now - self._looked_at >= _LOOK_EVERY_S:
+            self._looked_at = now
+            if now - self._renewed_at >= _RENEW_EVERY_S:
+                self._journal.renew(self._run, self._epoch)
+                self._renewed_at = now
+            self._look()
+        return self.reason is not None
+
+    def _hear_signals(self) -> None:
+        for number in self._signals[self._answered :]:
+            self._answered += 1
+            name = signal.Signals(number).name
+            if self.reason is None:
+                self._ask(f"{name} asked for an abort")
+            else:
+                self._say(
+                    f"{name}: an abort is under way ({self.reason}) and goes on. To leave everything as it stands "
+                    f"now: kill -KILL {os.getpid()}; `drillctl resume {self._run}` goes on from there"
+                )
+
+    def _look(self) -> None:
+        for message in self._journal.waiting(self._run):
+            if message.topic == "abort":
+                self._take(message)
+                self._ask(f"abort asked for by {message.data.get('by')}: {message.data.get('reason')}")
+        lever = self._stops.lever()
+        if lever is not None:
+            self._ask(f"the lever is engaged: {lever}", "stop_condition")
+        condition = None if self.reason else self.condition()
+        if condition:
+            self._ask(condition, "stop_condition")
+
+    def take_decisions(self) -> None:
+        """Take what people have decided; their events tell the run."""
+        for message in self._journal.waiting(self._run):
+            if message.topic == "decide":
+                self._take(message)
+
+    def _take(self, message: Message) -> None:
+        self.taken(self._journal.take(self._run, self._epoch, message))
+
+    def _ask(self, reason: str, kind: str = "aborted") -> None:
+        """The first reason counts."""
+        if self.reason is None:
+            self.reason, self.kind = reason, kind
+
+    def _say(self, text: str) -> None:
+        for listener in self._listeners:
+            with suppress(Exception):  # a terminal that is gone must not end the run
+                listener.said(text)

@@ -1,0 +1,135 @@
+"""Waiting for measured conditions: every gateway up, routes as before, everything as before."""
+
+from collections.abc import Callable
+
+from orchestrator.engine import expect
+from orchestrator.measure import GREENS_IN_A_ROW
+from orchestrator.model.event import Outcome, Sample
+from orchestrator.model.plan import GatewayChange, Plan, Step
+from orchestrator.model.topology import Topology
+from orchestrator.ports import Measurement, Snapshot, TargetResult
+
+_BY_THEMSELVES = ("own_failover", "own_return")  # what does not come by itself is then assisted
+_SETTLE_S = 10.0  # our choice: how long the sampler may take to have seen everything once
+
+
+class Waits:
+    """Conditions on the newest samples. `cut` says when waiting is to end early; it may raise."""
+
+    def __init__(self, plan: Plan, topology: Topology, cut: Callable[[], bool]) -> None:
+        self._plan, self._topology, self._cut = plan, topology, cut
+        self.measurement: Measurement | None = None
+        self.before: Callable[[], Snapshot] = lambda: Snapshot({}, {})
+        self.fault_on: Callable[[], bool] = lambda: False
+        self.lifted_at: Callable[[], float] = lambda: 0.0
+
+    def latest(self) -> dict[str, Sample]:
+        return dict(self.measurement.latest()) if self.measurement else {}
+
+    def settle_sampler(self) -> None:
+        """Snapshots, checks and conditions need at least one sample of every enabled gateway and every router."""
+        measurement = self.measurement
+        if measurement is None:
+            return
+        gone = self._plan.fault.hosts if self.fault_on() else ()
+        gateways = {change.gateway for change in self._plan.gateways if change.host not in gone}
+        routers = {router.id for router in self._topology.routers if router.driver == "linux"}
+        measurement.wait_for(
+            lambda: (
+                self._cut() or (gateways <= set(measurement.latest()) and routers <= set(measurement.latest_routes()))
+            ),
+            _SETTLE_S,
+        )
+
+    def wait(self, step: Step) -> list[TargetResult]:
+        """Until the step's condition held several times in a row; who keeps it from being met otherwise."""
+        if not step.targets:
+            return []
+        arguments = step.targets[0].arguments
+        timeout_s = float(arguments.get("wait_s", step.deadline_s))
+        named = [target.name for target in step.targets]
+        condition = {
+            "own_failover": self._all_up,
+            "settled": self._all_up,
+            "routes_as_before": self._routes_back,
+            "as_before": self._all_back,
+            "own_return": self._all_back,
+            "kept_out": lambda: not self._not_kept_out(named),
+        }[arguments["until"]]
+        met = self._in_a_row(condition, timeout_s)
+        if self._cut():
+            return [TargetResult(target.name, Outcome.SKIPPED, "an abort was asked for") for target in step.targets]
+        if met or arguments["until"] in _BY_THEMSELVES:
+            return [TargetResult(target.name, Outcome.SUCCEEDED) for target in step.targets]
+        lagging = (self._not_kept_out(named) if arguments["until"] == "kept_out" else []) or (
+            self._lagging(arguments["until"]) or named
+        )
+        return [TargetResult(name, Outcome.FAILED, f"not reached within {timeout_s:g} s") for name in lagging]
+
+    def hold(self, hold_s: float) -> None:
+        """Hold the switched state; the sampler sees what happens meanwhile."""
+        if self.measurement:
+            self.measurement.wait_for(self._cut, hold_s)
+
+    def _in_a_row(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """True as soon as the condition held at GREENS_IN_A_ROW different moments of sampling in a row."""
+        if self.measurement is None:
+            return False
+        seen: list[float] = []
+
+        def held() -> bool:
+            if self._cut():
+                return True
+            newest = max((sample.at for sample in self.latest().values()), default=0.0)
+            if not condition():
+                seen.clear()
+            elif not seen or newest - seen[-1] >= self._topology.site.sample_interval_ms / 1000 * 0.9:
+                seen.append(newest)
+            return len(seen) >= GREENS_IN_A_ROW
+
+        return self.measurement.wait_for(held, timeout_s)
+
+    def _expected_up(self) -> list[GatewayChange]:
+        return [change for change in self._plan.gateways if not change.action.stays_down]
+
+    def _all_up(self) -> bool:
+        latest = self.latest()
+        return all(
+            expect.is_up(self._plan, self._topology, item, latest.get(item.gateway)) for item in self._expected_up()
+        )
+
+    def _all_back(self) -> bool:
+        latest = self.latest()
+        return all(expect.is_as_before(self._topology, item, latest.get(item.gateway)) for item in self._plan.gateways)
+
+    def _not_kept_out(self, gateways: list[str]) -> list[str]:
+        """Those not seen logged out since the fault was lifted: a thawed gateway may show stale words at first."""
+        latest, offset_s = self.latest(), self.before().clock_offset_s
+        return [
+            name
+            for name in gateways
+            if name not in latest
+            or latest[name].logged_in is not False
+            or latest[name].at - offset_s.get(latest[name].host, 0.0) <= self.lifted_at()
+        ]
+
+    def _routes_back(self) -> bool:
+        return self.measurement is not None and expect.routes_are(
+            self.measurement.latest_routes(), self.before().routers
+        )
+
+    def _lagging(self, until: str) -> list[str]:
+        """Who keeps a condition from being met, for the message."""
+        latest = self.latest()
+        if until == "routes_as_before":
+            return sorted(self.before().routers)
+        back = until == "as_before"
+        return [
+            item.gateway
+            for item in (self._plan.gateways if back else self._expected_up())
+            if not (
+                expect.is_as_before(self._topology, item, latest.get(item.gateway))
+                if back
+                else expect.is_up(self._plan, self._topology, item, latest.get(item.gateway))
+            )
+        ]

@@ -1,0 +1,159 @@
+"""The journal on real disks: what cannot be written stops the run before the effect, and is said."""
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.engine import End
+from orchestrator.engine.run import locks_of
+from orchestrator.errors import JournalFailed, Refused, Superseded
+from orchestrator.journal import LEASE_S, SqliteJournal, chain_is_valid
+from orchestrator.journal.store import VERSION
+from orchestrator.model.event import EventKind
+from orchestrator.model.plan import Step
+from orchestrator.model.verdict import Restoration, RunOutcome
+from tests.engine.test_engine import SITE, Stager, stage
+
+__all__ = ["stage"]
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk: needs root")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "drillctl-test", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    ballast = disk / "ballast"
+    subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=4k"], stderr=subprocess.DEVNULL, check=False)
+    return ballast
+
+
+@root_only
+def test_a_disk_that_fills_up_stops_the_run_before_the_next_effect(disk: Path) -> None:
+    stager = Stager(disk)
+    play = stager()
+    effects: list[int] = []
+
+    def fills_up(step: Step, _target: str) -> None:
+        if step.id == "repoint-1" and not effects:
+            fill(disk)
+        effects.append(len(play.world.effects))
+
+    play.world.after_target = fills_up
+    with pytest.raises(JournalFailed, match=r"journal\.db: .*disk"):
+        play.play()
+    assert len(play.world.effects) == effects[-1], "what was at work is finished, nothing is begun"
+    assert play.world.fault is not None, "its dead-man lifts it"
+    (disk / "ballast").unlink()
+    assert play.resume().restoration is Restoration.PROVED
+    assert (play.end, play.verdict().outcome) == (End.CLOSED, RunOutcome.PASSED)
+    assert chain_is_valid(play.events)
+    stager.close()
+
+
+@root_only
+def test_on_a_read_only_disk_no_run_is_opened(disk: Path) -> None:
+    stager = Stager(disk)
+    play = stager()
+    stager.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises((JournalFailed, Refused), match=r"journal\.db"):
+        SqliteJournal(disk / "journal.db", play.world.clock).open_run("r1", play.plan, disk, "tester", [])
+
+
+def test_a_journal_that_another_program_holds_is_waited_for_and_then_refused(
+    stage: Stager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.journal.store._BUSY_MS", 200)
+    play = stage()
+    holder = sqlite3.connect(stage.folder / "journal.db", isolation_level=None)
+    holder.execute("begin immediate")
+    with pytest.raises(JournalFailed, match="locked"):
+        play.play()
+    assert play.world.effects == []
+    holder.execute("rollback")
+    holder.close()
+    assert play.play().outcome is RunOutcome.PASSED
+
+
+def test_a_damaged_journal_opens_no_run_and_takes_none_over(stage: Stager) -> None:
+    play = stage()
+    play.play()
+    path = stage.folder / "journal.db"
+    stage.close()
+    stage.journals.clear()
+    data = bytearray(path.read_bytes())
+    for page in range(4096, len(data), 4096):
+        data[page : page + 64] = b"\xff" * 64
+    path.write_bytes(bytes(data))
+    with pytest.raises((JournalFailed, Refused), match=r"journal\.db"):
+        stage.journal(play.world.clock).open_run("next", play.plan, stage.folder, "tester", [])
+
+
+def test_a_journal_of_the_first_format_is_brought_up_to_date(stage: Stager) -> None:
+    play = stage()
+    path = stage.folder / "journal.db"
+    stage.close()
+    stage.journals.clear()
+    old = sqlite3.connect(path, isolation_level=None)
+    for column in ("place", "process", "lease_until"):
+        old.execute(f"alter table run drop column {column}")
+    old.execute("pragma user_version=1")
+    plan = play.plan.model_dump_json()
+    old.execute("insert into run values ('old', ?, '', '/tmp/old', 'closed', 'somebody', 1)", (plan,))
+    old.close()
+    journal = stage.journal(play.world.clock)
+    assert journal.state("old").place == {}
+    again = sqlite3.connect(path)
+    assert again.execute("pragma user_version").fetchone() == (VERSION,)
+    again.close()
+    play.journal = journal
+    assert play.play().outcome is RunOutcome.PASSED
+
+
+def test_a_journal_of_a_later_format_is_refused(stage: Stager) -> None:
+    play = stage()
+    later = sqlite3.connect(stage.folder / "journal.db", isolation_level=None)
+    later.execute(f"pragma user_version={VERSION + 1}")
+    later.close()
+    with pytest.raises(Refused, match="JOURNAL_VERSION"):
+        stage.journal(play.world.clock)
+
+
+def test_only_one_of_two_that_resume_at_once_gets_the_run(stage: Stager) -> None:
+    play = stage()
+    play.journal.open_run("r1", play.plan, play.folder, "tester", locks_of(play.plan, SITE.topology))
+    play.world.clock.at += LEASE_S + 1
+    other = stage.journal(play.world.clock)
+    epoch = play.journal.take_over("r1", "first")
+    with pytest.raises(Refused, match="RUNNING"):
+        other.take_over("r1", "second")
+    other.append("r1", epoch, EventKind.NOTE, {"what": "x", "text": "y"})
+    with pytest.raises(Superseded):
+        other.renew("r1", epoch - 1)
+
+
+def test_a_message_is_taken_once_with_its_event(stage: Stager) -> None:
+    play = stage()
+    epoch = play.journal.open_run("r1", play.plan, play.folder, "tester", [])
+    for _ in range(2):
+        play.journal.post("r1", "abort", {"by": "x", "reason": "y"}, "the same key")
+    (message,) = play.journal.waiting("r1")
+    with pytest.raises(Superseded):
+        play.journal.take("r1", epoch - 1, message)
+    assert play.journal.waiting("r1") == [message], "neither taken nor written"
+    play.journal.take("r1", epoch, message)
+    assert play.journal.waiting("r1") == []
+    assert [event.kind for event in play.events] == [EventKind.OPENED, EventKind.MESSAGE]
