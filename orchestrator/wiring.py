@@ -2,22 +2,28 @@
 
 import os
 import secrets
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from orchestrator.adapters.clock import SystemClock
+from orchestrator.adapters.lever import LeverFile
 from orchestrator.adapters.world import SiteWorld, Tools
 from orchestrator.engine import Assignment
 from orchestrator.engine.run import locks_of
-from orchestrator.errors import DefinitionError
-from orchestrator.journal import SqliteJournal
+from orchestrator.errors import DefinitionError, DrillctlError, NeedsPerson, Refused
+from orchestrator.journal import RunState, SqliteJournal
+from orchestrator.loader.document import read
 from orchestrator.loader.site import LoadedSite, load_site
 from orchestrator.model.plan import Plan
 from orchestrator.twin import Twin
 
 ROOT = Path(__file__).resolve().parent.parent
+_COPY = "inventory"  # folder of a run that holds what the site was read from
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,9 @@ class Places:
 
     @property
     def reports(self) -> Path:
-        return Path(os.environ.get("DRILLCTL_REPORTS") or self.root / "reports")
+        return Path(os.environ.get("DRILLCTL_REPORTS") or self.root / "reports").absolute()
 
-    def site(self, name: Path) -> LoadedSite:
+    def site_folder(self, name: Path) -> Path:
         """A site by its folder, or by a name under inventory/."""
         tried = [name, self.root / name, self.root / "inventory" / name]
         folder = next((item for item in tried if (item / "topology.yml").is_file()), None)
@@ -46,13 +52,37 @@ class Places:
             raise DefinitionError(
                 f"--site {name}: expected a folder with topology.yml, found none; `drillctl init NAME` makes one"
             )
-        return load_site(folder.resolve())
+        return folder.resolve()
+
+    def site(self, name: Path) -> LoadedSite:
+        """The site as it stands there now."""
+        return load_site(self.site_folder(name))
+
+    def site_name(self, name: Path) -> str:
+        """What a site calls itself, also while its inventory is being edited and is wrong as a whole: an operator
+        who has to stop a run is not sent to mend a file first.
+        """
+        folder = self.site_folder(name)
+        try:
+            return str(read(folder / "topology.yml").data["site"]["name"])
+        except (DrillctlError, KeyError, TypeError):
+            return folder.name
+
+    def timezone(self, name: Path) -> str:
+        """The site's time zone, with the same care."""
+        try:
+            return self.site(name).topology.site.timezone
+        except DrillctlError:
+            return "UTC"
 
     def state(self, site: str) -> Path:
         return Path(os.environ.get("DRILLCTL_STATE") or Path.cwd() / ".drillctl" / site)
 
     def journal(self, site: str) -> SqliteJournal:
         return SqliteJournal(self.state(site) / "journal.db", SystemClock())
+
+    def lever(self, site: str) -> LeverFile:
+        return LeverFile(self.state(site))
 
 
 def clock() -> SystemClock:
@@ -66,19 +96,144 @@ def new_run(places: Places, plan: Plan, timezone: str) -> Path:
     return places.reports / f"{start}-{plan.drill}-{secrets.token_hex(2)}"
 
 
-def assignment(
-    journal: SqliteJournal, site: LoadedSite, plan: Plan, folder: Path, owner: str, where: str
-) -> Assignment:
-    """Open the run in the journal, with its locks; from here on it is on record. `where` is what holds the things
-    that are locked, e.g. one twin: the same number in another twin is another thing.
+@dataclass(frozen=True)
+class Place:
+    """Where a run happens, as the journal keeps it: one twin, known by its name and process id."""
+
+    twin: str
+    pid: int
+    owned: bool  # brought up for this run, and taken down with it
+
+    @classmethod
+    def of(cls, twin: Twin, *, owned: bool) -> "Place":
+        return cls(twin.name, twin.pid, owned)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> "Place":
+        """A run of an older version does not say where it was: in a twin that is not there any more."""
+        return cls(data.get("twin", "unknown"), data.get("twin_pid", 0), bool(data.get("owned")))
+
+    def find(self) -> Twin | None:
+        """That very twin, if it lives: another one may have its name by now.
+
+        Refused TWIN_HIDDEN: it lives, but this user, or another DRILLCTL_TWINS, does not see it.
+        """
+        found = next((twin for twin in Twin.all() if (twin.name, twin.pid) == (self.twin, self.pid)), None)
+        if found is None and self._process_lives():
+            raise Refused(
+                "TWIN_HIDDEN",
+                f"expected to see twin {self.twin}, found only its process {self.pid}; use the user and the "
+                "DRILLCTL_TWINS that brought it up (`sudo`)",
+            )
+        return found
+
+    def _process_lives(self) -> bool:
+        """Whether that process is a twin's daemon of this name, by its command line."""
+        try:
+            words = (Path("/proc") / str(self.pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            return False
+        return "orchestrator.twin.daemon" in words and self.twin in (Path(word).name for word in words)
+
+    @property
+    def locks(self) -> str:
+        """What stands before each lock: the same number in another twin is another thing, and its locks end with it."""
+        return f"twin {self.twin} {self.pid}"
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that is on record, with the copy of the site that it goes by."""
+
+    job: Assignment
+    site: LoadedSite
+    place: Place
+    resumed: bool
+
+
+def open_run(journal: SqliteJournal, site: LoadedSite, plan: Plan, folder: Path, owner: str, place: Place) -> OpenRun:
+    """Copy the inventory into the run's folder, then open the run in the journal, with its locks.
+
+    From here on the run is on record, and it reads the copy only. Refused leaves nothing.
     """
-    locks = [f"{where}: {item}" for item in locks_of(plan, site.topology)]
-    epoch = journal.open_run(folder.name, plan, folder, owner, locks)
-    folder.mkdir(parents=True)
-    return Assignment(folder.name, epoch, plan, site.topology, folder)
+    try:
+        copy = _frozen(site, folder)
+        locks = [f"{place.locks}: {item}" for item in locks_of(plan, site.topology)]
+        kept = {"twin": place.twin, "twin_pid": place.pid, "owned": place.owned, "inventory": str(copy.folder)}
+        epoch = journal.open_run(folder.name, plan, folder, owner, locks, kept)
+    except BaseException:
+        if not _is_on_record(journal, folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return OpenRun(Assignment(folder.name, epoch, plan, copy.topology, folder), copy, place, resumed=False)
 
 
-def world_on_twin(places: Places, site: LoadedSite, job: Assignment, twin: Twin) -> SiteWorld:
+def _is_on_record(journal: SqliteJournal, run: str) -> bool:
+    """A signal may come just after the journal has it. Where nobody can tell, its folder stays."""
+    try:
+        journal.state(run)
+    except Refused:
+        return False
+    except DrillctlError:
+        return True
+    return True
+
+
+def _frozen(site: LoadedSite, folder: Path) -> LoadedSite:
+    """Exactly the files that the site was read from, on the disk before this returns."""
+    home = folder / _COPY
+    for file in site.files:
+        target = home / file.relative_to(site.folder.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as copy:
+            copy.write(file.read_bytes())
+            copy.flush()
+            os.fsync(copy.fileno())
+    for changed in (*(item for item in home.iterdir() if item.is_dir()), home, folder, folder.parent):
+        _folder_to_disk(changed)
+    found = load_site(home / site.folder.name)
+    if found.digest != site.digest:
+        raise Refused(
+            "SITE_CHANGED", f"expected {site.folder} as it was read a moment ago, found it changed; try again"
+        )
+    return found
+
+
+def _folder_to_disk(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def reopen(journal: SqliteJournal, state: RunState, owner: str) -> OpenRun:
+    """Take a run over from an orchestrator that is gone. Its own copy of the inventory is what it goes on with."""
+    epoch = journal.take_over(state.run, owner)
+    copy = copy_of(state)
+    job = Assignment(state.run, epoch, state.plan, copy.topology, state.folder)
+    return OpenRun(job, copy, Place.read(state.place), resumed=True)
+
+
+def copy_of(state: RunState) -> LoadedSite:
+    """The inventory as it was when the run began. NeedsPerson: the run's own copy is not that any more."""
+    folder = Path(state.place.get("inventory") or state.folder / _COPY)
+    try:
+        found = load_site(folder)
+    except DrillctlError as error:
+        raise NeedsPerson(
+            f"run {state.run}: expected its own copy of the inventory in {folder}, found: {error}; put it back as it "
+            "was when the run began (its digest is in the plan), then resume"
+        ) from error
+    if found.digest != state.plan.inventory_digest:
+        raise NeedsPerson(
+            f"run {state.run}: expected its own copy of the inventory in {folder} as it was when the run began, found "
+            "it changed; put the old files back, then resume"
+        )
+    return found
+
+
+def world_on_twin(places: Places, run: OpenRun, twin: Twin) -> SiteWorld:
     """The production path's world, with the twin's keys and the twin as the source of the fault."""
     tools = Tools(places.playbooks, places.drills / "checks", consent_tcp=True)
-    return SiteWorld(site, tools, twin.ssh_settings(), job, twin)
+    return SiteWorld(run.site, tools, twin.ssh_settings(run.job.run), run.job, twin)

@@ -49,7 +49,7 @@ def main() -> None:
 def _usage(error: typer.TyperException) -> str:
     """One line of what the command line got wrong, and where its help is."""
     context = getattr(error, "ctx", None)
-    said = error.format_message().replace("Value error, ", "").rstrip(".")
+    said = error.format_message().replace("Value error, ", "").rstrip(".") or "expected a command, found none"
     return f"{said}; `{context.command_path} --help` shows what is expected" if context else said
 
 

@@ -40,7 +40,9 @@ def _add(module: str, name: str | None = None) -> None:
     app.command(name or module)(function)
 
 
-for _module in ("init", "audit", "drills", "plan", "rehearse", "run", "status", "report"):
+for _module in ("init", "audit", "drills", "plan", "rehearse", "run", "status", "abort", "decide", "resume"):
     _add(_module)
-_add("schema")
+app.add_typer(importlib.import_module("orchestrator.cli.lever").lever, name="lever")
+for _module in ("report", "schema"):
+    _add(_module)
 app.add_typer(importlib.import_module("orchestrator.cli.twin").twin, name="twin")

@@ -1,18 +1,24 @@
-"""What `rehearse` and `run` share: run a plan against a twin, judge it, write its report, say what came out."""
+"""What `rehearse`, `run` and `resume` share: carry a run through on its twin, judge it, write its report, say what
+came out.
+"""
 
 import getpass
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import typer
 from rich.console import Console
 
-from orchestrator.adapters.recording import read_observations
+from orchestrator.adapters.clock import SystemClock
+from orchestrator.adapters.recording import NAME, read_observations
 from orchestrator.adapters.versions import versions
 from orchestrator.cli.live import progress
-from orchestrator.engine import Assignment, Engine
+from orchestrator.cli.needs import Standing, needed, on_site, question_as_data, said, show_needs, standing_of
+from orchestrator.engine import Assignment, End, Engine, Stops
 from orchestrator.errors import Refused
 from orchestrator.journal import SqliteJournal
 from orchestrator.loader.site import LoadedSite
@@ -25,43 +31,78 @@ from orchestrator.report.assemble import assemble
 from orchestrator.report.render import write
 from orchestrator.report.terminal import summary
 from orchestrator.twin import Twin, ensure_sealed
-from orchestrator.wiring import Places, assignment, clock, new_run, world_on_twin
+from orchestrator.wiring import OpenRun, Place, Places, new_run, open_run, world_on_twin
 
-_DOWN_LEASE_S = 3600  # our choice: lines that are out of service stay so for the whole run
+_DOWN_LEASE_S = 3600.0  # our choice: lines that are out of service stay so for the whole run
+_LOOK_EVERY_S = 1.0  # our choice: how often a lock that is waited for is looked at
+_WAIT_S = 3600.0  # our choice: longest wait for another run's locks
+_TWIN_LEASE = "15 minutes"
+_EXIT = {End.WAITING: 5, End.PAUSED: 4}
 
 
-def conduct(places: Places, site: LoadedSite, plan: Plan, twin: Twin, as_json: bool) -> int:
-    """Exit code of the run (design §6). The run id is printed first."""
+@dataclass(frozen=True)
+class Stage:
+    """What a verb has at hand: where things lie, the site as the operator named it, and whom it speaks to."""
+
+    places: Places
+    site: Path
+    name: str
+    console: Console
+    as_json: bool
+
+    @classmethod
+    def of(cls, places: Places, site: Path, *, as_json: bool) -> "Stage":
+        console = Console(stderr=as_json, soft_wrap=True, highlight=False)
+        return cls(places, site, places.site_name(site), console, as_json)
+
+    def journal(self) -> SqliteJournal:
+        return self.places.journal(self.name)
+
+
+def refuse_lever(stage: Stage) -> None:
+    """Nothing new begins while the site-wide lever is engaged."""
+    reason = stage.places.lever(stage.name).reason()
+    if reason:
+        raise Refused(
+            "LEVER",
+            f"the site-wide lever is engaged: {reason}; nothing goes forward until "
+            f"`drillctl lever release{on_site(stage.site)}`",
+        )
+
+
+def begin(stage: Stage, site: LoadedSite, plan: Plan, twin: Twin, *, owned: bool, wait: bool) -> OpenRun:
+    """A new run of the plan on this twin; its id is printed first. Refused leaves nothing."""
     ensure_sealed()
     _same_site(site, twin)
-    console = Console(stderr=as_json, soft_wrap=True, highlight=False)
-    folder = new_run(places, plan, site.topology.site.timezone)
-    console.print(f"run {folder.name}")
-    journal = places.journal(site.topology.site.name)
+    journal = stage.journal()
     try:
-        # A twin is no real number, certificate or line: its locks end with it, also where the run was killed.
-        job = assignment(journal, site, plan, folder, getpass.getuser(), f"twin {twin.name} {twin.pid}")
-        with out_of_service(plan, twin), progress(console, job.run, plan, site.topology) as listener:
-            Engine(job, world_on_twin(places, site, job, twin), journal, clock(), [listener]).run()
-        record = _record(places, job, journal, twin)
+        opened = when_free(stage, wait, lambda: _open(stage, journal, site, plan, Place.of(twin, owned=owned)))
     finally:
         journal.close()
-    _say(console, record, write(record, folder), folder, as_json)
-    return record.verdict.exit_code
+    stage.console.print(f"run {opened.job.run}")
+    return opened
 
 
-@contextmanager
-def out_of_service(plan: Plan, twin: Twin) -> Iterator[None]:
-    """Lines that were down before are down in the twin as long as the run lasts: it may be somebody else's twin."""
-    if not plan.out_of_service:
-        yield
-        return
-    down = Fault(manner=FaultManner.DARK, lines=plan.out_of_service)
-    twin.inject(down, _DOWN_LEASE_S)
-    try:
-        yield
-    finally:
-        twin.lift(down)
+def _open(stage: Stage, journal: SqliteJournal, site: LoadedSite, plan: Plan, place: Place) -> OpenRun:
+    folder = new_run(stage.places, plan, site.topology.site.timezone)
+    return open_run(journal, site, plan, folder, getpass.getuser(), place)
+
+
+def when_free(stage: Stage, wait: bool, attempt: Callable[[], OpenRun]) -> OpenRun:
+    """With `wait` another run's locks are waited for, and said once per holder."""
+    clock, said = SystemClock(), ""
+    end = clock.monotonic() + _WAIT_S
+    while True:
+        try:
+            return attempt()
+        except Refused as error:
+            if error.code != "LOCKED" or not wait or clock.monotonic() > end:
+                raise
+            if str(error) != said:
+                said = str(error)
+                stage.console.print(f"waiting (at most {_WAIT_S / 60:.0f} min): {said.partition(';')[0]}")
+        refuse_lever(stage)
+        sleep(_LOOK_EVERY_S)
 
 
 def _same_site(site: LoadedSite, twin: Twin) -> None:
@@ -73,29 +114,104 @@ def _same_site(site: LoadedSite, twin: Twin) -> None:
         )
 
 
-def _record(places: Places, job: Assignment, journal: SqliteJournal, twin: Twin) -> RunRecord:
+def carry_through(stage: Stage, run: OpenRun, twin: Twin) -> int:
+    """Run it to its end, judge it, write its report, say what came out. Exit code of the run (design §6).
+
+    A twin that was brought up for the run is taken down once the run is closed, never before: while it is not, the
+    twin is what `resume` goes on with.
+    """
+    journal = stage.journal()
+    closed = False
+    try:
+        end = _drive(stage, run, twin, journal)
+        closed = end is End.CLOSED
+        record = record_of(stage.places, run, journal, _truth(twin))
+        show(stage, record, write(record, run.job.folder), end, standing_of(journal, run.job.run, leaving=True))
+        return _EXIT.get(end, record.verdict.exit_code)
+    finally:
+        journal.close()
+        if not closed:
+            stage.console.print(f"twin {twin.name} stays up for {_TWIN_LEASE} after its last use: resume before that")
+        elif run.place.owned:
+            twin.down()
+
+
+def _drive(stage: Stage, run: OpenRun, twin: Twin, journal: SqliteJournal) -> End:
+    job, topology = run.job, run.site.topology
+    twin.keep()
+    take_out_of_service(job, twin)
+    stops = Stops(lever=stage.places.lever(stage.name).reason)
+    past = journal.events(job.run)
+    with progress(stage.console, job.run, job.plan, topology, past) as listener:
+        world = world_on_twin(stage.places, run, twin)
+        end = Engine(job, world, journal, SystemClock(), [listener], stops=stops, resumed=run.resumed).run()
+    if end is End.CLOSED:
+        put_back_in_service(job, twin)
+    return end
+
+
+def take_out_of_service(job: Assignment, twin: Twin) -> None:
+    """Lines that were down before are down in the twin as long as the run lasts, interruptions included."""
+    if job.plan.out_of_service:
+        twin.inject(_out_of_service(job.plan), _DOWN_LEASE_S, job.run, job.epoch)
+
+
+def put_back_in_service(job: Assignment, twin: Twin) -> None:
+    """It may be somebody else's twin."""
+    if job.plan.out_of_service:
+        twin.lift(_out_of_service(job.plan), job.run, job.epoch)
+
+
+def _out_of_service(plan: Plan) -> Fault:
+    return Fault(manner=FaultManner.DARK, lines=plan.out_of_service)
+
+
+def _truth(twin: Twin) -> dict[str, Any] | None:
+    """None where the twin has ended meanwhile: its report has no such annex then."""
+    try:
+        return twin.truth()
+    except Refused:
+        return None
+
+
+def record_of(places: Places, run: OpenRun, journal: SqliteJournal, ground_truth: dict[str, Any] | None) -> RunRecord:
+    """Everything a report stands on, from the journal and the run's folder."""
+    job = run.job
     return assemble(
         job.run,
         job.plan,
         job.topology,
         journal.events(job.run),
-        read_observations(job.folder / "samples.jsonl"),
+        read_observations(job.folder / NAME),
         operator=getpass.getuser(),
         fault_source=FaultSource.TWIN,
         versions=versions(places.playbooks),
-        ground_truth=twin.truth(),
+        ground_truth=ground_truth,
     )
 
 
-def _say(console: Console, record: RunRecord, paths: Mapping[str, Path], folder: Path, as_json: bool) -> None:
-    console.print(summary(record))
+def show(stage: Stage, record: RunRecord, paths: Mapping[str, Path], end: End, standing: Standing) -> None:
+    """The summary, where the reports are, and whom to call where not all is well."""
+    stage.console.print(summary(record))
     for language in ("zh", "en"):
-        console.print(f"report {language}: {paths[language]}")
-    if record.verdict.restoration is Restoration.NOT_PROVED:
+        stage.console.print(f"report {language}: {paths[language]}")
+    if end is not End.CLOSED:
+        show_needs(stage.console, [said(standing), *needed(standing, stage.site)])
+    elif record.verdict.restoration is Restoration.NOT_PROVED:
         for person in record.topology.people.with_role(PersonRole.COMMANDER)[:1]:
-            console.print(f"[bold red]not restored[/]: call the commander, {person.name.en}, {person.phone}")
-    if as_json:
-        fields = {"outcome", "restoration", "objectives", "integrity"}
-        verdict = record.verdict.model_dump(mode="json", include=fields)
-        said = {"run": record.run, "verdict": verdict, "report": str(paths["zh"]), "evidence": str(folder)}
-        typer.echo(json.dumps(said, ensure_ascii=False))
+            stage.console.print(f"[bold red]not restored[/]: call the commander, {person.name.en}, {person.phone}")
+    if stage.as_json:
+        typer.echo(json.dumps(_document(record, paths, end, standing), ensure_ascii=False))
+
+
+def _document(record: RunRecord, paths: Mapping[str, Path], end: End, standing: Standing) -> dict[str, Any]:
+    """`end`: closed, waiting (for the answers to `questions`) or paused."""
+    fields = {"outcome", "restoration", "objectives", "integrity"}
+    return {
+        "run": record.run,
+        "end": end.value,
+        "verdict": record.verdict.model_dump(mode="json", include=fields),
+        "questions": [question_as_data(item) for item in standing.questions],
+        "report": str(paths["zh"]),
+        "evidence": str(standing.state.folder),
+    }

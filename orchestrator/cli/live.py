@@ -1,7 +1,7 @@
 """The live view of a run: phases, a clock, every affected gateway; plain lines where there is no terminal."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -12,6 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.sentences import is_bad, sentence
+from orchestrator.history import epoch_s
 from orchestrator.measure import allowed_fronts, front_of
 from orchestrator.model.event import Event, EventKind, Sample
 from orchestrator.model.plan import Action, GatewayChange, Phase, Plan
@@ -19,54 +21,27 @@ from orchestrator.model.topology import Topology
 from orchestrator.ports import Listener, Measurement
 
 REFRESH_HZ = 4  # our choice
-MOST_NAMES = 4  # our choice: targets named in one line
 MOST_ROWS = 24  # our choice: more gateways than this are listed worst first
+MOST_LINES = 8  # our choice: newest lines under the table
+_PHASES = frozenset(phase.value for phase in Phase)
 
 
 @contextmanager
-def progress(console: Console, run: str, plan: Plan, topology: Topology) -> Iterator[Listener]:
-    """A listener that shows the run while it lasts."""
+def progress(
+    console: Console, run: str, plan: Plan, topology: Topology, past: Sequence[Event] = ()
+) -> Iterator[Listener]:
+    """A listener that shows the run while it lasts. `past`: what happened before this orchestrator."""
     if not console.is_terminal:
         yield PlainLines(console, plan, topology.site.timezone)
         return
     view = LiveView(run, plan, topology)
-    with Live(view, console=console, refresh_per_second=REFRESH_HZ, transient=True):
-        yield view
-    for line in view.kept:
-        console.print(line)
-
-
-def _sentence(event: Event, plan: Plan) -> str | None:  # noqa: PLR0911 - one return per kind of event
-    """One line of what happened, or None where nobody needs to see it."""
-    match event.kind:
-        case EventKind.STATE:
-            return f"== {event.data['state']}"
-        case EventKind.INTENT | EventKind.UNDO_INTENT:
-            return f"   {event.step}: {_what(event, plan)}"
-        case EventKind.DONE | EventKind.UNDO_DONE:
-            bad = [item for item in event.data["results"] if item["outcome"] not in ("succeeded", "undone", "skipped")]
-            if not bad:
-                return f"   {event.step}: done"
-            return "\n".join(f"   {event.step}: {item['target']} {item['outcome']}: {item['message']}" for item in bad)
-        case EventKind.FAULT_ON:
-            return "   fault is on"
-        case EventKind.FAULT_OFF:
-            return "   fault is lifted"
-        case EventKind.NOTE:
-            return f"   {event.data['what']}: {event.data['text']}"
-        case _:
-            return None
-
-
-def _what(event: Event, plan: Plan) -> str:
-    """What a step is about to do, and to whom."""
-    step = next(step for step in plan.steps if step.id == event.step)
-    named = [target.name for target in step.targets if target.kind in ("gateway", "router")]
-    chosen = [name for name in named if name in event.data["targets"]]
-    if not chosen:
-        return step.title.en if not named else f"{step.title.en}: nothing to do"
-    more = f" and {len(chosen) - MOST_NAMES} more" if len(chosen) > MOST_NAMES else ""
-    return f"{step.title.en} ({', '.join(chosen[:MOST_NAMES])}{more})"
+    view.catch_up(past)
+    try:
+        with Live(view, console=console, refresh_per_second=REFRESH_HZ, transient=True):
+            yield view
+    finally:
+        for line in view.kept:
+            console.print(line)
 
 
 class PlainLines:
@@ -76,10 +51,13 @@ class PlainLines:
         self._console, self._plan, self._zone = console, plan, ZoneInfo(timezone)
 
     def event(self, event: Event) -> None:
-        sentence = _sentence(event, self._plan)
-        if sentence:
+        text = sentence(event, self._plan)
+        if text:
             at = datetime.fromisoformat(event.at).astimezone(self._zone)
-            self._console.print(f"{at:%H:%M:%S} {sentence}", markup=False)
+            self._console.print(f"{at:%H:%M:%S} {text}", markup=False)
+
+    def said(self, text: str) -> None:
+        self._console.print(text, markup=False)
 
     def measuring(self, measurement: Measurement) -> None:
         """Plain lines tell events only."""
@@ -99,23 +77,35 @@ class LiveView:
         self._lifted = False
         self._start_mono = time.monotonic()
 
-    def event(self, event: Event) -> None:
-        if event.kind is EventKind.STATE and event.data["state"] != "closed":
+    def catch_up(self, past: Sequence[Event]) -> None:
+        """What an earlier orchestrator did: the phase it was in, and since when the fault is on."""
+        for event in past:
+            self._follow(event, time.monotonic() - (time.time() - epoch_s(event)))
+
+    def _follow(self, event: Event, mono: float) -> None:
+        if event.kind is EventKind.STATE and event.data["state"] in _PHASES:
             self._phase = Phase(event.data["state"])
-        if event.kind is EventKind.FAULT_ON:
-            self._fault_mono = time.monotonic()
+        if event.kind is EventKind.FAULT_ON and self._fault_mono is None:
+            self._fault_mono = mono
         if event.kind is EventKind.FAULT_OFF:
             self._lifted = True
-        sentence = _sentence(event, self._plan)
-        if sentence:
+
+    def event(self, event: Event) -> None:
+        self._follow(event, time.monotonic())
+        text = sentence(event, self._plan)
+        if text:
             at = datetime.fromisoformat(event.at).astimezone(self._zone)
-            bad = any(
-                word in sentence for word in ("failed", "indeterminate", "timed_out", "error", "aborted", "not_started")
-            )
-            line = Text(f"{at:%H:%M:%S} {sentence}", style="red" if bad else "")
-            self._lines = [*self._lines, line][-8:]
-            if bad:
-                self.kept.append(line)
+            self._add(Text(f"{at:%H:%M:%S} {text}"), keep=is_bad(text))
+
+    def said(self, text: str) -> None:
+        self._add(Text(text), keep=True)
+
+    def _add(self, line: Text, *, keep: bool) -> None:
+        """What is bad stays to be read after the view is gone."""
+        line.stylize("red" if keep else "")
+        self._lines = [*self._lines, line][-MOST_LINES:]
+        if keep:
+            self.kept.append(line)
 
     def measuring(self, measurement: Measurement) -> None:
         self._measurement = measurement
@@ -173,7 +163,9 @@ class LiveView:
 
     def _is_good(self, change: GatewayChange, sample: Sample | None) -> bool:
         front = front_of(self._topology, sample)
-        if change.action is Action.NO_BUSINESS or self._fault_mono is None or self._lifted:
+        if change.action is Action.TAKE_OVER and (self._fault_mono is None or self._lifted):
+            return front is None
+        if change.action.stays_down or self._fault_mono is None or self._lifted:
             return front is not None
         return front in allowed_fronts(self._plan, self._topology, change)
 

@@ -29,6 +29,10 @@ ResponseOption = Annotated[
 Down = Annotated[
     list[str] | None, typer.Option("--down", metavar="LINE", help="A line that is out of service already.")
 ]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait for what another run has locked, at most an hour, instead of refusing.")
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id; `drillctl status` lists them.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; text for people goes to stderr.")]
 
 DEFAULT_SITE = Path("inventory/example")

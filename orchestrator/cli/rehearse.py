@@ -2,34 +2,56 @@
 
 import typer
 
-from orchestrator.cli.conduct import conduct
-from orchestrator.cli.options import DEFAULT_SITE, Down, DrillName, Json, ResponseOption, Settings, Site, planned
+from orchestrator.cli.conduct import Stage, begin, carry_through, refuse_lever
+from orchestrator.cli.options import (
+    DEFAULT_SITE,
+    Down,
+    DrillName,
+    Json,
+    ResponseOption,
+    Settings,
+    Site,
+    Wait,
+    planned,
+)
+from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import Mode
+from orchestrator.model.plan import Plan
 from orchestrator.twin import Twin
-from orchestrator.wiring import Places
+from orchestrator.wiring import OpenRun, Places
 
 
-def rehearse(
+def rehearse(  # noqa: PLR0913, PLR0917 - one option each
     drill: DrillName,
     settings: Settings = None,
     response: ResponseOption = None,
     down: Down = None,
     site: Site = DEFAULT_SITE,
     keep: bool = typer.Option(False, "--keep", help="Leave the twin up afterwards, to look around in it."),
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Rehearse a drill on a twin of the site: nothing outside this machine is contacted. Stamped SIMULATED."""
     places = Places()
     loaded = places.site(site)
     plan = planned(places, loaded, drill, Mode.REHEARSAL, settings, response, down)
+    stage = Stage.of(places, site, as_json=as_json)
+    refuse_lever(stage)
     twin = Twin.current()
     if twin is not None:  # inside `drillctl twin exec`: the twin belongs to somebody else
-        raise typer.Exit(conduct(places, loaded, plan, twin, as_json))
-    twin = Twin.up(loaded)
+        opened = begin(stage, loaded, plan, twin, owned=False, wait=wait)
+    else:
+        twin = Twin.up(loaded)
+        opened = _begin_inside(stage, loaded, plan, twin, keep=keep)
+    raise typer.Exit(carry_through(stage, opened, twin))
+
+
+def _begin_inside(stage: Stage, site: LoadedSite, plan: Plan, twin: Twin, *, keep: bool) -> OpenRun:
+    """Nobody else knows the new twin. As long as no run is on record, it goes with whatever fails."""
     try:
         twin.enter()
-        code = conduct(places, loaded, plan, twin, as_json)
-    finally:
+        return begin(stage, site, plan, twin, owned=not keep, wait=False)
+    except BaseException:
         if not keep:
             twin.down()
-    raise typer.Exit(code)
+        raise

@@ -2,8 +2,18 @@
 
 import typer
 
-from orchestrator.cli.conduct import conduct
-from orchestrator.cli.options import DEFAULT_SITE, Down, DrillName, Json, ResponseOption, Settings, Site, planned
+from orchestrator.cli.conduct import Stage, begin, carry_through, refuse_lever
+from orchestrator.cli.options import (
+    DEFAULT_SITE,
+    Down,
+    DrillName,
+    Json,
+    ResponseOption,
+    Settings,
+    Site,
+    Wait,
+    planned,
+)
 from orchestrator.errors import Refused
 from orchestrator.model.drill import Mode
 from orchestrator.twin import Twin
@@ -16,6 +26,7 @@ def run(
     response: ResponseOption = None,
     down: Down = None,
     site: Site = DEFAULT_SITE,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Run a drill on the production path. Refused (NOT_APPROVED) except inside `drillctl twin exec`."""
@@ -29,4 +40,6 @@ def run(
             f"plan {plan.id} has no approval, and approvals do not exist yet; expected a twin, found the real network; "
             f"try it with `drillctl twin up NAME` and `drillctl twin exec NAME -- drillctl run {drill}`",
         )
-    raise typer.Exit(conduct(places, loaded, plan, twin, as_json))
+    stage = Stage.of(places, site, as_json=as_json)
+    refuse_lever(stage)
+    raise typer.Exit(carry_through(stage, begin(stage, loaded, plan, twin, owned=False, wait=wait), twin))

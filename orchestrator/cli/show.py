@@ -12,6 +12,9 @@ _ACTION = {
     Action.REROUTED: "[green]rerouted[/]",
     Action.OWN_LIST: "[green]own list[/]",
     Action.NO_BUSINESS: "[yellow]no business[/]",
+    Action.TAKEN_OVER: "[bold yellow]fenced[/]",
+    Action.TAKE_OVER: "[bold cyan]take over[/]",
+    Action.HOT_STANDBY: "[green]hot standby[/]",
     Action.NONE: "untouched",
 }
 

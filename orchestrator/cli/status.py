@@ -1,16 +1,32 @@
-"""`drillctl status`: the runs of a site, or one run's steps."""
+"""`drillctl status`: the runs of a site and what each needs, or one run whole."""
 
 import json
-from typing import Annotated
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
+from orchestrator.adapters.lever import Lever
+from orchestrator.cli.needs import Standing, as_data, detail, needed, on_site, said, show_needs, standing_of
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
-from orchestrator.errors import DefinitionError
-from orchestrator.journal import chain_is_valid
+from orchestrator.history import open_intents
+from orchestrator.journal import SqliteJournal, chain_is_valid
+from orchestrator.model.event import Event, EventKind
 from orchestrator.wiring import Places
+
+_STYLE = {"running": "bold green", "interrupted": "bold red", "waiting": "bold yellow", "paused": "bold yellow"}
+_GOOD = ("succeeded", "undone", "skipped")
+_HIDDEN = ("verb", "key", "plan_digest", "silent_since")
+_MOST = 6  # our choice: targets named in one line of a journal
 
 
 def status(
@@ -18,45 +34,183 @@ def status(
     site: Site = DEFAULT_SITE,
     as_json: Json = False,
 ) -> None:
-    """Show the runs of a site, or the journal of one run."""
+    """Show the runs of a site and what each needs; of one run also its locks, what is open, and its journal."""
     places = Places()
-    journal = places.journal(places.site(site).topology.site.name)
-    runs = journal.runs()
-    if run is None:
-        _all_runs(runs, as_json)
-        return
-    if run not in {item["run"] for item in runs}:
-        raise DefinitionError(f"expected a run of this site, found no {run!r}; `drillctl status` lists them")
-    events = journal.events(run)
-    if as_json:
-        typer.echo(json.dumps([event.model_dump(mode="json") for event in events], ensure_ascii=False))
-        return
-    console = Console(soft_wrap=True, highlight=False)
-    state = next(item["status"] for item in runs if item["run"] == run)
-    chain = "valid" if chain_is_valid(events) else "[bold red]BROKEN[/]"
-    console.print(f"run {run}: {state}, {len(events)} events, hash chain {chain}")
-    for event in events:
-        console.print(f"{event.at[11:23]}  {event.kind.value:<12} {event.step or ''}  {_brief(event.data)}")
+    name = places.site_name(site)
+    journal = places.journal(name)
+    lever = places.lever(name).engaged()
+    try:
+        if run is None:
+            _every_run(journal, lever, site, as_json=as_json)
+        else:
+            _one_run(journal, lever, run, site, places.timezone(site), as_json=as_json)
+    finally:
+        journal.close()
 
 
-def _all_runs(runs: list[dict[str, str]], as_json: bool) -> None:
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _show_lever(console: Console, lever: Lever | None, site: Path) -> None:
+    if lever:
+        console.print(Text.assemble((" LEVER ENGAGED ", "bold white on red"), f" {lever.said}"))
+        console.print(f"no run goes forward; `drillctl lever release{on_site(site)}` lets them again\n")
+
+
+def _every_run(journal: SqliteJournal, lever: Lever | None, site: Path, *, as_json: bool) -> None:
+    standings = [standing_of(journal, item["run"]) for item in journal.runs()]
     if as_json:
-        typer.echo(json.dumps(runs, ensure_ascii=False))
+        runs = [{**as_data(item), "needs": _commands(item, site)} for item in standings]
+        typer.echo(json.dumps({"lever": asdict(lever) if lever else None, "runs": runs}, ensure_ascii=False))
         return
-    console = Console(soft_wrap=True)
-    if not runs:
+    console = _console()
+    _show_lever(console, lever, site)
+    if not standings:
         console.print("no runs yet; `drillctl rehearse single-centre-failure` makes one")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("RUN", "MODE", "STATE"):
-        table.add_column(column, no_wrap=True)
-    for item in runs:
-        table.add_row(item["run"], item["mode"], item["status"])
-    console.print(table)
-    console.print("[dim]each run's folder is reports/RUN[/]")
+    width = max(len(item.run) for item in standings)
+    console.print(Text(f"{'RUN':<{width}}  {'MODE':<9}  STATE", style="bold"))
+    for item in standings:
+        console.print(_row(item, width), soft_wrap=True)
+        show_needs(console, (f"  {line}" for line in (detail(item), *needed(item, site)) if line))
+    console.print("[dim]each run's folder is reports/RUN; `drillctl status RUN` shows its journal[/]")
 
 
-def _brief(data: dict[str, object]) -> str:
-    if "results" in data and isinstance(data["results"], list):
-        return ", ".join(f"{item['target']} {item['outcome']}" for item in data["results"][:6])
-    return ", ".join(f"{key}={value}" for key, value in data.items() if isinstance(value, str | int | float))
+def _row(standing: Standing, width: int) -> Text:
+    mode = standing.state.plan.mode.value
+    return Text.assemble(f"{standing.run:<{width}}  {mode:<9}  ", (standing.word, _STYLE.get(standing.word, "")))
+
+
+def _commands(standing: Standing, site: Path) -> list[str]:
+    return [line.strip() for line in needed(standing, site) if line.startswith("  drillctl ")]
+
+
+def _one_run(journal: SqliteJournal, lever: Lever | None, run: str, site: Path, zone: str, *, as_json: bool) -> None:
+    standing, events, locks = standing_of(journal, run), journal.events(run), journal.locks(run)
+    valid = chain_is_valid(events)
+    if as_json:
+        more = {"needs": _commands(standing, site), "locks": locks, "chain_valid": valid}
+        found = {**as_data(standing), **more, "open": [_open(event) for event in open_intents(events)]}
+        found |= {"events": [event.model_dump(mode="json") for event in events]}
+        found |= {"lever": asdict(lever) if lever else None}
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    console = _console()
+    _show_lever(console, lever, site)
+    console.print(_head(standing, events, locks, valid=valid))
+    show_needs(console, needed(standing, site))
+    console.print()
+    console.print(_journal(events, ZoneInfo(zone)))
+
+
+def _open(event: Event) -> dict[str, Any]:
+    return {"step": event.step, "attempt": event.attempt, "since": event.at, "targets": event.data["targets"]}
+
+
+def _head(standing: Standing, events: list[Event], locks: list[str], *, valid: bool) -> Group:
+    state = standing.state
+    begun = (f"{item.step}, attempt {item.attempt}: {_names(item.data['targets'])}" for item in open_intents(events))
+    rows = {
+        "state": Text(said(standing), style=_STYLE.get(standing.word, "")),
+        "drill": Text(f"{state.plan.title.en} {state.plan.title.zh}, {state.plan.mode}, by {state.owner}"),
+        "folder": Text(str(state.folder), overflow="fold"),
+        "journal": Text(f"{len(events)} events, hash chain ") + _chain(valid=valid),
+        "open": _lines(begun),
+        "locks": _lines(_locks(locks)),
+    }
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return Group(Text(f"run {standing.run}", style="bold"), Padding(table, (0, 0, 0, 2)))
+
+
+def _chain(*, valid: bool) -> Text:
+    return Text("valid", style="green") if valid else Text("BROKEN", style="bold red")
+
+
+def _lines(lines: Iterable[str]) -> Text:
+    return Text("\n".join(lines) or "none")
+
+
+def _locks(locks: list[str]) -> Iterator[str]:
+    """By kind: `twin x 1: number:W100200` and its like."""
+    kinds: dict[str, list[str]] = {}
+    for lock in locks:
+        kind, _, name = lock.rpartition(": ")[2].partition(":")
+        kinds.setdefault(kind, []).append(name)
+    for kind, names in kinds.items():
+        yield f"{kind} {', '.join(names)}"
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"{', '.join(names[:_MOST]) or 'nothing'}{more}"
+
+
+def _journal(events: list[Event], zone: ZoneInfo) -> Table:
+    """One row per event, with a row for each day."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for _ in range(2):
+        table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    day = ""
+    for event in events:
+        at = datetime.fromisoformat(event.at).astimezone(zone)
+        if day != f"{at:%Y-%m-%d}":
+            day = f"{at:%Y-%m-%d}"
+            table.add_row(Text(day, style="not dim bold"), "", Text(f"{zone}", style="dim"))
+        table.add_row(f"{at:%H:%M:%S.%f}"[:-3], event.kind.value, _line(event))
+    return table
+
+
+def _line(event: Event) -> Text:
+    """What it is about, and in short what it says; `--json` has it all."""
+    again = f" #{event.attempt}" if (event.attempt or 1) > 1 else ""
+    text = Text(_brief(event))
+    return Text.assemble((f"{event.step}{again}", "bold"), "  ", text) if event.step else text
+
+
+def _brief(event: Event) -> str:  # noqa: PLR0911 - one return per kind of event
+    data = event.data
+    match event.kind:
+        case EventKind.STATE:
+            return str(data["state"])
+        case EventKind.WAITING:
+            return f"{data['step']}: " + "; ".join(
+                f"{name}: {' '.join(why.split())}" for name, why in data["targets"].items()
+            )
+        case EventKind.CHECKS:
+            return _counted([item["result"] for item in data["records"]])
+        case EventKind.SNAPSHOT:
+            return str(data["when"])
+        case EventKind.FAULT_ON | EventKind.FAULT_OFF:
+            return "lapsed" if data.get("lapsed") else ""
+        case _ if isinstance(data.get("results"), list):
+            return _results(data)
+        case _ if isinstance(data.get("targets"), list):
+            return _names(data["targets"])
+        case _:
+            return ", ".join(f"{key}={value}" for key, value in data.items() if _is_plain(key, value))
+
+
+def _results(data: dict[str, Any]) -> str:
+    """What went well is counted, what did not is named."""
+    good = [item["outcome"] for item in data["results"] if item["outcome"] in _GOOD]
+    bad = (
+        f"{item['target']} {item['outcome']}: {item['message']}"
+        for item in data["results"]
+        if item["outcome"] not in _GOOD
+    )
+    by = f"by {data['by']}" if "by" in data else ""
+    return "; ".join(part for part in (by, _counted(good), *bad) if part)
+
+
+def _counted(words: list[str]) -> str:
+    return ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in Counter(words).items())
+
+
+def _is_plain(key: str, value: object) -> bool:
+    return key not in _HIDDEN and isinstance(value, str | int | float)

@@ -55,6 +55,10 @@ class InterlockProof(Frozen):
 
     `released_by` says why the number was free: `acknowledged` logout, `waited` out the front's release
     time, or `not_logged_in` before.
+
+    Between two hosts `target_host` is where it goes on; all times are on the controller's clock then, `stop_at` is
+    when the fence was asked for, `way` how it was made and `proved_at` when it was proved to hold. On the way back
+    `start_at` is when the fence was first asked to be taken off.
     """
 
     gateway: str
@@ -69,6 +73,12 @@ class InterlockProof(Frozen):
     waited_s: float
     start_at: float | None
     login_at: float | None
+    target_host: str | None = None
+    way: Annotated[
+        Literal["process", "network", "declared"] | None,
+        Field(description="Fence: the process is gone, the network is cut, or two people say so (incident only)"),
+    ] = None
+    proved_at: float | None = None
 
 
 class ClauseResult(Frozen):
@@ -86,6 +96,60 @@ class JournalHead(Frozen):
     events: int
     head: str
     chain_valid: bool
+
+
+class OpenStep(Frozen):
+    """A step that was found open after an interruption, and what told what had become of it.
+
+    `settled_by`: `guard`, `look`, `policy`, `decision` or `never begun`; None: not settled (yet).
+    `again`: targets on which another attempt had to do it.
+    """
+
+    step: str
+    attempt: int
+    targets: tuple[str, ...]
+    settled_by: str | None
+    settled_at: float | None
+    again: tuple[str, ...] = ()
+
+
+class Interruption(Frozen):
+    """A time in which no orchestrator was at work on the run.
+
+    `cause`: `lost` it vanished, `waiting` a person had to decide, `stopped` an incident was stopped and held.
+    """
+
+    cause: Literal["lost", "waiting", "stopped"]
+    silent_since: Annotated[float, Field(description="The last sign of life before")]
+    resumed_at: float
+    owner_before: str | None
+    owner_after: str
+    phase: Phase | None
+    steps: tuple[OpenStep, ...] = ()
+
+    @property
+    def lasted_s(self) -> float:
+        return max(0.0, self.resumed_at - self.silent_since)
+
+
+class DecisionRecord(Frozen):
+    """What a person decided of a step. `target` None: of all its targets; `second`: the other one of four eyes."""
+
+    step: str
+    target: str | None
+    choice: str
+    by: str
+    second: str | None
+    reason: str
+    at: float
+
+
+class AbortRecord(Frozen):
+    """Somebody asked for an abort from outside the run."""
+
+    by: str
+    reason: str
+    at: float
 
 
 class RunRecord(Frozen):
@@ -106,6 +170,9 @@ class RunRecord(Frozen):
     verdict: Verdict
     phases: tuple[PhaseTime, ...]
     steps: tuple[StepRecord, ...]
+    interruptions: tuple[Interruption, ...] = ()
+    decisions: tuple[DecisionRecord, ...] = ()
+    aborts: tuple[AbortRecord, ...] = ()
     checks: tuple[CheckRecord, ...]
     configurations: tuple[ConfigRecord, ...]
     interlocks: tuple[InterlockProof, ...]

@@ -5,10 +5,20 @@ from difflib import ndiff
 from itertools import pairwise
 from typing import Any, Literal
 
+from orchestrator.history import (
+    StepResult,
+    aborts,
+    check_records,
+    decisions,
+    epoch_s,
+    interruptions,
+    snapshots,
+    step_results,
+)
 from orchestrator.journal import chain_is_valid
-from orchestrator.judge import StepResult, check_records, epoch_s, judge, snapshots, step_results, window_of
+from orchestrator.judge import judge, window_of
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind
-from orchestrator.model.plan import FaultSource, Phase, Plan, Verb
+from orchestrator.model.plan import FaultSource, Phase, Plan
 from orchestrator.model.record import (
     ClauseResult,
     ConfigRecord,
@@ -21,9 +31,8 @@ from orchestrator.model.record import (
 from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import RunOutcome, Verdict
 from orchestrator.ports import Observations
+from orchestrator.report.interlocks import all_interlocks
 from orchestrator.rules.clauses import Exercised, clause_register
-
-_MOVES = (Verb.REPOINT, Verb.RESTORE, Verb.RESTART)
 
 
 def assemble(  # noqa: PLR0913 - everything a report stands on, by name
@@ -42,7 +51,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
     valid = chain_is_valid(events)
     verdict = judge(plan, topology, events, seen, valid)
     steps, window, taken = step_results(events), window_of(events), snapshots(events)
-    interlocks = tuple(_interlocks(plan, topology, steps))
+    interlocks = tuple(all_interlocks(plan, topology, events))
     return RunRecord(
         run=run,
         simulated=fault_source is FaultSource.TWIN,
@@ -58,6 +67,9 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         verdict=verdict,
         phases=tuple(_phases(events)),
         steps=tuple(_steps(plan, steps)),
+        interruptions=tuple(interruptions(events)),
+        decisions=tuple(decisions(events)),
+        aborts=tuple(aborts(events)),
         checks=tuple(check_records(events)),
         configurations=tuple(_configurations(plan, topology, taken, steps)),
         interlocks=interlocks,
@@ -70,9 +82,13 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
 
 
 def _phases(events: Sequence[Event]) -> Iterator[PhaseTime]:
-    states = [(event.data["state"], epoch_s(event)) for event in events if event.kind is EventKind.STATE]
+    """From one state to the next. What is no phase (recovering, paused, closed) only ends the one before."""
+    kinds = (EventKind.STATE, EventKind.CLOSED)
+    states = [(event.data.get("state"), epoch_s(event)) for event in events if event.kind in kinds]
+    known = {phase.value for phase in Phase}
     for (state, started), (_, finished) in pairwise(states):
-        yield PhaseTime(phase=Phase(state), started_at=started, finished_at=finished)
+        if state in known:
+            yield PhaseTime(phase=Phase(state), started_at=started, finished_at=finished)
 
 
 def _steps(plan: Plan, results: Sequence[StepResult]) -> Iterator[StepRecord]:
@@ -127,35 +143,6 @@ def _configurations(
 def _diff(lists: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """What was taken away (-), kept and added (+) in the ordered list."""
     yield from (f"{line[0]}{line[2:]}" for line in ndiff(lists["before"], lists["after"]) if line[0] != "?")
-
-
-def _interlocks(plan: Plan, topology: Topology, results: Sequence[StepResult]) -> Iterator[InterlockProof]:
-    """SSCC-2.5: one proof per stop and start of a gateway number, from the stamps made on its host."""
-    verbs = {step.id: step.verb for step in plan.steps}
-    for item in results:
-        stamps = item.data.get("stamps") or {}
-        if verbs.get(item.step) not in _MOVES or "stop" not in stamps:
-            continue
-        gateway = topology.gateway[item.target]
-        yield InterlockProof(
-            gateway=gateway.id,
-            number=gateway.number,
-            certificate=gateway.certificate,
-            host=gateway.host,
-            step=item.step,
-            stop_at=stamps["stop"][0],
-            process_gone_at=_wall(stamps, "process_gone"),
-            sockets_gone_at=_wall(stamps, "sockets_gone"),
-            released_by=item.data.get("released_by"),
-            waited_s=float(item.data.get("waited_s") or 0.0),
-            start_at=_wall(stamps, "start"),
-            login_at=_wall(stamps, "logged_in"),
-        )
-
-
-def _wall(stamps: Mapping[str, Sequence[float]], name: str) -> float | None:
-    stamp = stamps.get(name)
-    return stamp[0] if stamp else None
 
 
 _CHECKED = {"SSCC-3.2b": "routed-port", "SSCC-4.1": "isolation"}
@@ -213,7 +200,7 @@ def _of_interlocks(proofs: Sequence[InterlockProof]) -> _Result:
 
 
 def _proved_out(proof: InterlockProof, start_at: float) -> bool:
-    gone = (proof.process_gone_at, proof.sockets_gone_at)
+    gone = (proof.proved_at,) if proof.way else (proof.process_gone_at, proof.sockets_gone_at)
     return proof.released_by is not None and all(at is not None and at <= start_at for at in gone)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from orchestrator.model.drill import Response
 from orchestrator.model.plan import GatewayChange
 from orchestrator.model.record import RunRecord
 from orchestrator.model.topology import CertificateKind, Front, Topology
@@ -42,6 +43,12 @@ class Context:
     def changes(self) -> dict[str, GatewayChange]:
         """What the plan means, by gateway."""
         return {item.gateway: item for item in self.record.plan.gateways}
+
+    @property
+    def response(self) -> str:
+        """The response as texts know it: where a host fails, standbys stand in and no list is changed."""
+        plan = self.record.plan
+        return "stand_in" if plan.fault.hosts and plan.response is Response.REPOINT else plan.response.value
 
     def front_known(self, name: str) -> Front | None:
         """A front by its id or, as a session names it, by its endpoint."""
@@ -85,7 +92,14 @@ class Context:
         known = self.topology.gateway.get(name)
         return f"{known.number} ({name})" if known else name
 
+    @cached_property
+    def _first_of_number(self) -> dict[str, str]:
+        """Number → the gateway that has it first in the inventory: a cold standby shares its primary's."""
+        return {gateway.number: gateway.id for gateway in reversed(self.topology.gateways)}
+
     def number(self, name: str) -> str:
-        """A gateway's number, by its id."""
+        """A gateway's number, by its id; a cold standby, which shares its primary's, is told apart by its id."""
         known = self.topology.gateway.get(name)
-        return known.number if known else name
+        if known is None:
+            return name
+        return known.number if self._first_of_number[known.number] == name else f"{known.number} ({name})"

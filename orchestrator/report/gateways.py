@@ -107,8 +107,9 @@ def _row(context: Context, item: GatewayTimes) -> GatewayRow:
 def _times(context: Context, item: GatewayTimes) -> tuple[str, str, str, str]:
     """Broken, connected, logged in, switch time. A connection that held has nothing to come back to."""
     texts, moments = context.texts, context.moments
-    if item.action is Action.NO_BUSINESS:
-        none = texts("check_result.no_such_business")
+    if item.action.stays_down:
+        business = item.action is not Action.NO_BUSINESS
+        none = texts("value.not_applicable") if business else stands_down(context, item)
         return moments.stamp(item.broken_at) if item.broken_at is not None else none, none, none, none
     if item.broken_at is None and item.login_at is None and held(item):
         away = texts("value.not_applicable")
@@ -130,15 +131,26 @@ def held(item: GatewayTimes) -> bool:
 def _gap(context: Context, item: GatewayTimes) -> str:
     if item.gateway_class not in (GatewayClass.MARKET_DATA_TCP, GatewayClass.MARKET_DATA_MULTICAST, GatewayClass.MDGW):
         return context.texts("value.not_applicable")
+    if item.action.stays_down:
+        return stands_down(context, item)
+    return context.moments.seconds(item.gap_s)
+
+
+def stands_down(context: Context, item: GatewayTimes) -> str:
+    """Why nothing is expected of the gateway itself while the fault lasts."""
     if item.action is Action.NO_BUSINESS:
         return context.texts("check_result.no_such_business")
-    return context.moments.seconds(item.gap_s)
+    return context.texts("value.carried")
 
 
 def _result(context: Context, item: GatewayTimes) -> tuple[str, Tone]:
     texts = context.texts
     if item.action is Action.NO_BUSINESS:
         return texts("check_result.no_such_business"), "muted"
+    if item.action.stays_down:
+        change = context.changes.get(item.gateway)
+        standby = change.standby if change and change.standby else texts("value.not_stated")
+        return texts("gateway_result.carried", standby=standby), "good" if _carried(context, standby) else "bad"
     receives = item.gateway_class is GatewayClass.MARKET_DATA_MULTICAST
     if not item.came_back:
         return texts("gateway_result.not_receiving" if receives else "gateway_result.not_back"), "bad"
@@ -147,6 +159,12 @@ def _result(context: Context, item: GatewayTimes) -> tuple[str, Tone]:
     if item.broken_at is None and held(item):
         return texts("gateway_result.kept_receiving" if receives else "gateway_result.held"), "good"
     return texts("gateway_result.receiving" if receives else "gateway_result.back"), "good"
+
+
+def _carried(context: Context, standby: str) -> bool:
+    """Whether the gateway that stands in works. A hot standby is touched by nothing and is not timed."""
+    known = context.times.get(standby)
+    return known is None or known.came_back
 
 
 def place_rows(context: Context) -> tuple[PlaceRow, ...]:
@@ -159,10 +177,14 @@ def _place(context: Context, item: GatewayTimes) -> PlaceRow:
         (item.front_during, item.line_during),
         (item.front_after, item.line_after),
     )
-    nowhere = context.texts("check_result.no_such_business")
     words = [(context.front(front), context.line(line)) for front, line in seen]
-    if item.action is Action.NO_BUSINESS and item.front_during is None:
-        words[1] = (nowhere, "")
+    if item.action.stays_down and item.front_during is None:
+        words[1] = (stands_down(context, item), "")
+    if item.action is Action.TAKE_OVER:
+        words = [
+            (context.texts("value.does_not_run"), "") if front is None else word
+            for word, (front, _) in zip(words, seen, strict=True)
+        ]
     return PlaceRow(
         number=item.number,
         title=context.gateway_title(item.gateway),
@@ -194,7 +216,7 @@ def _class(context: Context, item: ClassTimes) -> ClassRow:
     members = [
         one
         for one in context.record.verdict.gateways
-        if one.gateway_class is item.gateway_class and one.action is not Action.NO_BUSINESS
+        if one.gateway_class is item.gateway_class and not one.action.stays_down
     ]
     if members and all(one.broken_at is None and held(one) for one in members):
         none, whole = texts("value.not_applicable"), texts("value.unbroken")

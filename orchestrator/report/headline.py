@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from orchestrator.model.drill import Mode
-from orchestrator.model.plan import Action
 from orchestrator.model.verdict import GatewayTimes, ObjectiveState, RunOutcome
 from orchestrator.report.context import Context
 from orchestrator.report.gateways import held
+from orchestrator.report.interruptions import in_one_line
 from orchestrator.report.scope import fault_words
 from orchestrator.report.tones import INTEGRITY, OBJECTIVE, RESTORATION, RUN_OUTCOME, Tone
 
@@ -87,7 +87,7 @@ def _integrity(context: Context) -> Tile:
 
 def expected_back(context: Context) -> list[GatewayTimes]:
     """Affected gateways that have somewhere to go back to."""
-    wanted = {item.gateway for item in context.record.plan.affected if item.action is not Action.NO_BUSINESS}
+    wanted = {item.gateway for item in context.record.plan.affected if not item.action.stays_down}
     return [item for item in context.record.verdict.gateways if item.gateway in wanted]
 
 
@@ -146,14 +146,14 @@ def _paragraph(context: Context) -> str:
         "site": texts.of(context.topology.site.title),
         "drill": texts.of(record.plan.title),
         "mode": texts(f"mode.{record.plan.mode}"),
-        "response": texts(f"response.{record.plan.response}"),
+        "response": texts(f"response.{context.response}"),
         "fault": texts.joined(fault_words(context)),
         "start": moments.full(record.started_at),
         "zone": moments.zone,
     }
     opening = texts("paragraph.incident" if record.plan.mode is Mode.INCIDENT else "paragraph.drill", **values)
     if record.verdict.outcome is RunOutcome.NOT_STARTED:
-        return opening + texts("paragraph.not_started")
+        return opening + texts("paragraph.not_started") + in_one_line(context)
     effect = texts(
         "paragraph.effect",
         affected=len(record.plan.affected),
@@ -165,4 +165,5 @@ def _paragraph(context: Context) -> str:
     whole = len(unbroken(context))
     effect += texts("paragraph.held", n=whole) if whole else ""
     missing = [item.number for item in expected_back(context) if not item.came_back]
-    return opening + effect + (texts("paragraph.not_back", numbers=texts.joined(missing)) if missing else "")
+    lost = texts("paragraph.not_back", numbers=texts.joined(missing)) if missing else ""
+    return opening + effect + lost + in_one_line(context)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from orchestrator.model.plan import Action
 from orchestrator.model.topology import Centre, Line, Room, Topology
 from orchestrator.report.context import Context
 
@@ -61,9 +60,7 @@ def during(context: Context) -> NetworkState:
         dead_hosts=frozenset(plan.fault.hosts),
         paths=_paths(context, [(item.gateway, item.front_during, item.line_during) for item in measured]),
         affected=_affected(context),
-        down=frozenset(
-            item.gateway for item in measured if not item.came_back and item.action is not Action.NO_BUSINESS
-        ),
+        down=frozenset(item.gateway for item in measured if not item.came_back and not item.action.stays_down),
     )
 
 

@@ -35,7 +35,7 @@ def order_holds(proof: InterlockProof) -> bool | None:
 
     Which of process and session went first says nothing, so both are compared with the stop and the start.
     """
-    gone = (proof.process_gone_at, proof.sockets_gone_at)
+    gone = (proof.proved_at,) if proof.way else (proof.process_gone_at, proof.sockets_gone_at)
     if any(at is not None and at < proof.stop_at for at in gone):
         return False
     if proof.start_at is not None and any(at is not None and proof.start_at < at for at in gone):
@@ -46,6 +46,18 @@ def order_holds(proof: InterlockProof) -> bool | None:
     if None in gone or proof.released_by is None:
         return None
     return True
+
+
+def _fenced(context: Context, proof: InterlockProof) -> str:
+    """Where a fence stands for the process: how it was made."""
+    return context.texts(f"fence_way.{proof.way}") if proof.way and proof.process_gone_at is None else ""
+
+
+def _proved(context: Context, proof: InterlockProof) -> str:
+    """Where a fence stands for the sockets: when it was proved."""
+    if not proof.way or proof.sockets_gone_at is not None:
+        return ""
+    return context.moments.stamp(proof.proved_at) if proof.proved_at else context.texts("released.unproved")
 
 
 def _certificate(context: Context, proof: InterlockProof) -> str:
@@ -62,11 +74,11 @@ def _row(context: Context, proof: InterlockProof) -> ProofRow:
     return ProofRow(
         number=proof.number,
         certificate=_certificate(context, proof),
-        host=proof.host,
+        host=f"{proof.host} → {proof.target_host}" if proof.target_host else proof.host,
         step=titles.get(proof.step, proof.step),
         stop=moments.stamp(proof.stop_at),
-        process_gone=moments.stamp(proof.process_gone_at),
-        sockets_gone=moments.stamp(proof.sockets_gone_at),
+        process_gone=_fenced(context, proof) or moments.stamp(proof.process_gone_at),
+        sockets_gone=_proved(context, proof) or moments.stamp(proof.sockets_gone_at),
         released_by=texts(f"released.{proof.released_by}") if proof.released_by else texts("released.unproved"),
         waited=moments.seconds(proof.waited_s),
         start=texts("value.not_started") if proof.start_at is None else moments.stamp(proof.start_at),

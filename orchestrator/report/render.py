@@ -23,6 +23,7 @@ from orchestrator.report.configurations import configurations
 from orchestrator.report.context import Context
 from orchestrator.report.gateways import class_rows, gateway_rows, place_rows, unmeasured, untimed
 from orchestrator.report.headline import headline
+from orchestrator.report.interruptions import abort_rows, decision_rows, interruption_rows
 from orchestrator.report.limits import limits
 from orchestrator.report.network_map import network_map
 from orchestrator.report.network_state import Extent, before, during, extent
@@ -55,6 +56,9 @@ def render(record: RunRecord, language: Language) -> str:
             sections=sections(context),
             headline=headline(context),
             scope=scope(context),
+            interruptions=interruption_rows(context),
+            decisions=decision_rows(context),
+            aborts=abort_rows(context),
             phases=timeline.phases(context),
             bars=timeline.gateways(context),
             bars_hidden=max(0, len(timeline.affected(context)) - timeline.ROWS_SHOWN),

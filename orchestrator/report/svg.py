@@ -20,6 +20,9 @@ def fitted(text: str, width: float, size: float) -> str:
     return text + "…"
 
 
+_HATCH = 7  # our choice: pixels between the strokes of a hatched band
+
+
 @dataclass
 class Drawing:
     """Shapes in the order in which they are painted. `kind` names the CSS classes."""
@@ -35,6 +38,14 @@ class Drawing:
 
     def line(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
         self._add("line", kind, "", x1=x1, y1=y1, x2=x2, y2=y2)
+
+    def hatched(self, x: float, y: float, width: float, height: float, tip: str) -> None:
+        """A band of slanted strokes, for a span of time of which nothing is known."""
+        self.rect(x, y, width, height, "gap", tip)
+        for start in range(0, int(width + height), _HATCH):
+            left, right = max(0.0, start - height), min(width, float(start))
+            if left < right:
+                self.line(x + left, y + start - left, x + right, y + start - right, "hatch")
 
     def curve(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
         """An S-shaped connection from left to right."""

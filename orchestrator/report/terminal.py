@@ -8,6 +8,7 @@ from orchestrator.model.record import RunRecord
 from orchestrator.report.context import Context
 from orchestrator.report.gateways import gateway_rows
 from orchestrator.report.headline import headline
+from orchestrator.report.interruptions import in_one_line
 from orchestrator.report.texts import Language
 from orchestrator.report.tones import Tone
 
@@ -26,6 +27,9 @@ def summary(record: RunRecord, language: Language = "en") -> RenderableType:
         )
     parts.append(fields)
     parts.extend(Text(f"- {reason}") for reason in head.reasons)
+    interrupted = in_one_line(context).strip()
+    if interrupted:
+        parts.append(Text(interrupted, style="yellow"))
     rows = gateway_rows(context)
     if any(row.affected for row in rows):
         parts.append(_gateways(context))

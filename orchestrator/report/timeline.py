@@ -7,12 +7,13 @@ from typing import Final
 
 from markupsafe import Markup
 
-from orchestrator.model.plan import Action
+from orchestrator.model.plan import Action, Phase
+from orchestrator.model.record import PhaseTime
 from orchestrator.model.topology import GatewayClass
 from orchestrator.model.verdict import GatewayTimes
 from orchestrator.report.axis import Axis
 from orchestrator.report.context import Context
-from orchestrator.report.gateways import held
+from orchestrator.report.gateways import held, stands_down
 from orchestrator.report.svg import Drawing, fitted
 
 ROWS_SHOWN: Final = 80  # our choice: two printed pages; the table beside it holds every gateway
@@ -30,24 +31,43 @@ def phases(context: Context) -> Markup | None:
         return None
     axis = Axis(record.started_at, max(record.finished_at, record.started_at + 0.1), _PHASES_LEFT, _RIGHT)
     drawing = Drawing(_WIDTH, texts("timeline.phases"))
+    rows: dict[Phase, list[PhaseTime]] = {}  # a phase that was entered again after an interruption has one row
+    for phase in record.phases:
+        rows.setdefault(phase.phase, []).append(phase)
     top, height = 40.0, 22.0
-    bottom = top + height * len(record.phases)
+    bottom = top + height * len(rows)
     if record.fault_at is not None:
         until = record.lifted_at if record.lifted_at is not None else record.finished_at
         drawing.rect(axis.x(record.fault_at), top, axis.x(until) - axis.x(record.fault_at), bottom - top, "fault-span")
     axis.draw(drawing, moments, top, bottom)
-    for index, phase in enumerate(record.phases):
+    for index, (name, times) in enumerate(rows.items()):
         y = top + index * height
-        end = phase.finished_at if phase.finished_at is not None else record.finished_at
-        lasted = moments.seconds(phase.finished_at - phase.started_at if phase.finished_at is not None else None)
-        drawing.text(_PHASES_LEFT - 12, y + 15, texts(f"phase.{phase.phase}"), "label end")
-        drawing.rect(
-            axis.x(phase.started_at), y + 4, max(axis.x(end) - axis.x(phase.started_at), 2), height - 8, "phase"
-        )
-        drawing.text(_WIDTH - 8, y + 15, lasted, "amount end")
+        drawing.text(_PHASES_LEFT - 12, y + 15, texts(f"phase.{name}"), "label end")
+        for phase in times:
+            begin, end = axis.x(phase.started_at), axis.x(phase.finished_at or record.finished_at)
+            drawing.rect(begin, y + 4, max(end - begin, 2), height - 8, "phase")
+        drawing.text(_WIDTH - 8, y + 15, moments.seconds(_lasted(times)), "amount end")
+    _gaps(context, drawing, axis, top, bottom)
     _markers(context, drawing, axis, bottom)
     drawing.height = bottom + 24
     return drawing.markup()
+
+
+def _lasted(times: list[PhaseTime]) -> float | None:
+    """All of a phase's time together. None: it has not ended."""
+    ended = [item.finished_at - item.started_at for item in times if item.finished_at is not None]
+    return sum(ended) if len(ended) == len(times) else None
+
+
+def _gaps(context: Context, drawing: Drawing, axis: Axis, top: float, bottom: float) -> None:
+    """Times in which nobody was at work on the run."""
+    moments = context.moments
+    for item in context.record.interruptions:
+        if item.resumed_at < axis.first or item.silent_since > axis.last:
+            continue
+        begin, end = axis.x(item.silent_since), axis.x(item.resumed_at)
+        tip = f"{moments.stamp(item.silent_since)} → {moments.stamp(item.resumed_at)}"
+        drawing.hatched(begin, top, max(end - begin, 2), bottom - top, tip)
 
 
 def _markers(context: Context, drawing: Drawing, axis: Axis, bottom: float) -> None:
@@ -83,6 +103,7 @@ def gateways(context: Context) -> Markup | None:
     top = 40.0
     bottom = top + height * len(rows) + 22 * len(classes)
     axis.draw(drawing, context.moments, top, bottom)
+    _gaps(context, drawing, axis, top, bottom)
     y = top
     for gateway_class in classes:
         members = [item for item in rows if item.gateway_class is gateway_class]
@@ -115,7 +136,7 @@ def _bar(context: Context, drawing: Drawing, axis: Axis, item: GatewayTimes, y: 
     known = context.gateway_title(item.gateway)
     drawing.text(20, middle + 4, item.number, "number")
     drawing.text(_LEFT - 12, middle + 4, fitted(item.host, 70, 11), "label small end", known)
-    missed = not item.came_back and item.action is not Action.NO_BUSINESS
+    missed = not item.came_back and not item.action.stays_down
     drawing.text(_WIDTH - 8, middle + 4, _came_to(context, item), "amount end bad" if missed else "amount end")
     if item.broken_at is None:
         drawing.line(axis.left, middle, axis.right, middle, "up")
@@ -124,7 +145,7 @@ def _bar(context: Context, drawing: Drawing, axis: Axis, item: GatewayTimes, y: 
     end = axis.right if item.login_at is None else axis.x(item.login_at)
     connected = end if item.connected_at is None else axis.x(item.connected_at)
     drawing.line(axis.left, middle, start, middle, "up")
-    gone = "absent" if item.action is Action.NO_BUSINESS else "down"
+    gone = "absent" if item.action.stays_down else "down"
     drawing.rect(
         start, middle - thick / 2, connected - start, thick, gone, f"{item.number} {moments.stamp(item.broken_at)}"
     )
@@ -136,8 +157,8 @@ def _bar(context: Context, drawing: Drawing, axis: Axis, item: GatewayTimes, y: 
 def _came_to(context: Context, item: GatewayTimes) -> str:
     """What stands at the end of a gateway's row."""
     texts = context.texts
-    if item.action is Action.NO_BUSINESS:
-        return texts("check_result.no_such_business")
+    if item.action.stays_down:
+        return stands_down(context, item)
     if not item.came_back:
         return texts("value.not_restored")
     return texts("value.unbroken") if held(item) and item.broken_at is None else context.moments.seconds(item.switch_s)

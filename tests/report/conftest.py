@@ -19,8 +19,10 @@ VARIANTS: Final[dict[str, Callable[[], RunRecord]]] = {
     "observed": record_example.observed,
     "carrier": record_example.carrier,
     "beijing": record_example.beijing,
+    "host": record_example.host,
     "incident": record_example.incident,
     "not_started": record_example.not_started,
+    "interrupted": record_example.interrupted,
     "large": record_example.large,
     "hostile": record_example.hostile,
 }

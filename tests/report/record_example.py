@@ -17,7 +17,18 @@ from orchestrator.model.base import Title
 from orchestrator.model.drill import Check, Mode, Response
 from orchestrator.model.event import CheckRecord, CheckResult, Outcome
 from orchestrator.model.plan import Action, FaultSource, GatewayChange, Phase, Plan
-from orchestrator.model.record import ConfigRecord, InterlockProof, JournalHead, PhaseTime, RunRecord, StepRecord
+from orchestrator.model.record import (
+    AbortRecord,
+    ConfigRecord,
+    DecisionRecord,
+    InterlockProof,
+    Interruption,
+    JournalHead,
+    OpenStep,
+    PhaseTime,
+    RunRecord,
+    StepRecord,
+)
 from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import (
     ClassTimes,
@@ -38,6 +49,14 @@ START = datetime(2026, 11, 21, 1, 30, 0, 123456, tzinfo=UTC).timestamp()  # a Sa
 FAULT = START + 6.4
 LIFT = START + 24.9
 FINISH = START + 41.75
+_BREAKS = (
+    Action.REPOINT,
+    Action.OWN_LIST,
+    Action.NO_BUSINESS,
+    Action.TAKEN_OVER,
+    Action.TAKE_OVER,
+    Action.HOT_STANDBY,
+)
 _MARKET = (GatewayClass.MARKET_DATA_TCP, GatewayClass.MARKET_DATA_MULTICAST, GatewayClass.MDGW)
 
 
@@ -89,6 +108,32 @@ def carrier() -> RunRecord:
     return _record(Story(plan_of("single-carrier-failure"), site().topology))
 
 
+def host() -> RunRecord:
+    """A gateway host lost: fenced, and its cold standby takes over with the same number."""
+    record = _record(Story(plan_of("gateway-host-failure"), site().topology))
+    away = InterlockProof(
+        gateway="nq-trade-1",
+        number="W100200",
+        certificate="nq-trade-1-file",
+        host="gw-a1",
+        target_host="gw-b2",
+        step="take-over-1",
+        way="network",
+        stop_at=FAULT + 0.6,
+        proved_at=FAULT + 0.9,
+        process_gone_at=None,
+        sockets_gone_at=None,
+        released_by="waited",
+        waited_s=12.0,
+        start_at=FAULT + 13.2,
+        login_at=FAULT + 14.1,
+    )
+    gone = {"process_gone_at": LIFT + 3.2, "sockets_gone_at": LIFT + 3.1, "proved_at": LIFT + 3.2, "way": "process"}
+    hosts = {"gateway": "nq-trade-1-cold", "host": "gw-b2", "target_host": "gw-a1", "step": "give-back-1"}
+    ends = {"stop_at": LIFT + 3, "released_by": "acknowledged", "waited_s": 0.0, "start_at": LIFT + 4, "login_at": None}
+    return record.model_copy(update={"interlocks": (away, away.model_copy(update=gone | hosts | ends))})
+
+
 def beijing() -> RunRecord:
     """Both production centres lost: multicast has no such business in Beijing."""
     return _record(Story(plan_of("beijing-dr-cutover"), site().topology))
@@ -127,10 +172,56 @@ def not_started() -> RunRecord:
     )
 
 
+def interrupted() -> RunRecord:
+    """The orchestrator vanished in mid-switch, and a person had to say what had become of one gateway."""
+    record = carrier()
+    switching = next(item for item in record.phases if item.phase is Phase.SWITCHING)
+    silent, back = switching.started_at + 0.6, switching.started_at + 3.2
+    wave = ("nq-trade-1", "nq-md-1")
+    lost = Interruption(
+        cause="lost",
+        silent_since=silent,
+        resumed_at=back,
+        owner_before="zhang.wei",
+        owner_after="li.na",
+        phase=Phase.SWITCHING,
+        steps=(
+            OpenStep(
+                step="repoint-1", attempt=1, targets=wave, settled_by="decision", settled_at=back + 0.9, again=wave[1:]
+            ),
+            OpenStep(step="settle", attempt=1, targets=("site",), settled_by="policy", settled_at=back + 0.2),
+        ),
+    )
+    waited = Interruption(
+        cause="waiting",
+        silent_since=back + 0.3,
+        resumed_at=back + 0.8,
+        owner_before="li.na",
+        owner_after="li.na",
+        phase=Phase.SWITCHING,
+    )
+    decided = DecisionRecord(
+        step="repoint-1",
+        target=wave[0],
+        choice="done",
+        by="li",
+        second="wang",
+        reason="seen on its screen",
+        at=back + 0.7,
+    )
+    return record.model_copy(
+        update={
+            "interruptions": (lost, waited),
+            "decisions": (decided,),
+            "aborts": (AbortRecord(by="zhang", reason="the exchange asks", at=FINISH - 9),),
+        }
+    )
+
+
 def hostile() -> RunRecord:
     """Texts of the site and of hosts that try to be more than text."""
     text = """</style></svg><script>alert(1)</script><img src=x onerror="alert(1)">'{{ 7*7 }}"""
-    record = failed()
+    record = failed().model_copy(update={"aborts": (AbortRecord(by=text, reason=text, at=FINISH),)})
     title = Title(zh=text, en=text)
     data = record.topology.model_dump(mode="json", by_alias=True)
     for item in (data["site"], *data["rooms"], *data["lines"]):
@@ -234,7 +325,7 @@ def _sha(text: str) -> str:
 
 
 def _times(story: Story, index: int, change: GatewayChange) -> GatewayTimes:
-    broke = change.action in (Action.REPOINT, Action.OWN_LIST, Action.NO_BUSINESS)
+    broke = change.action in _BREAKS
     back = change.gateway not in story.lost
     goes = broke and back and change.after is not None
     broken = FAULT + 0.31 + 0.137 * (index % 7) if broke else None
@@ -242,7 +333,7 @@ def _times(story: Story, index: int, change: GatewayChange) -> GatewayTimes:
     login = connected + 0.08 + 0.047 * (index % 3) if connected is not None else None
     sampled = change.action is Action.OWN_LIST
     market = change.gateway_class in _MARKET
-    after = change.after if back else None
+    after, home = change.after if back else None, change.before
     return GatewayTimes(
         gateway=change.gateway,
         number=change.number,
@@ -257,14 +348,14 @@ def _times(story: Story, index: int, change: GatewayChange) -> GatewayTimes:
         if market and login is not None and broken is not None
         else (0.0 if market and not broke else None),
         resolution_s=0.5 if sampled else 0.0,
-        front_before=change.before.front,
+        front_before=home.front if home else None,
         front_during=after.front if after else None,
-        front_after=change.before.front if back else None,
-        line_before=change.before.line,
+        front_after=home.front if home and back else None,
+        line_before=home.line if home else None,
         line_during=after.line if after else None,
-        line_after=change.before.line if back else None,
+        line_after=home.line if home and back else None,
         list_changed=change.action is Action.REPOINT,
-        came_back=back,
+        came_back=back and change.after is not None,
     )
 
 
@@ -297,7 +388,7 @@ def _steps(story: Story) -> Iterator[StepRecord]:
 def _checks(story: Story) -> Iterator[CheckRecord]:
     places = {change.gateway: change for change in story.plan.gateways}
     for phase in (Phase.BASELINING, Phase.VERIFYING, Phase.PROVING_RESTORATION):
-        for gateway in story.topology.gateways:
+        for gateway in (item for item in story.topology.gateways if item.id in places):
             for check in (
                 Check.PATH,
                 Check.TCP,

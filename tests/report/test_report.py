@@ -132,14 +132,16 @@ def test_abnormal_checks_stand_with_what_was_expected_and_found(report: Rendered
 
 
 @pytest.mark.parametrize(
-    "variant", ["passed", "failed", "observed", "carrier", "beijing", "incident", "not_started", "large"]
+    "variant",
+    ["passed", "failed", "observed", "carrier", "beijing", "host", "incident", "not_started", "interrupted", "large"],
 )
 def test_an_english_report_has_no_chinese(variant: str) -> None:
     assert CHINESE.findall(rendered(variant, "en").page.text) == []
 
 
 @pytest.mark.parametrize(
-    "variant", ["passed", "failed", "observed", "carrier", "beijing", "incident", "not_started", "large"]
+    "variant",
+    ["passed", "failed", "observed", "carrier", "beijing", "host", "incident", "not_started", "interrupted", "large"],
 )
 def test_a_chinese_report_has_no_english_but_names(variant: str) -> None:
     found = rendered(variant, "zh")

@@ -69,6 +69,7 @@ def moved_as_planned(record: RunRecord) -> None:
             assert {item["line"] for item in during} == {change.after.line}
             assert {item["certificate"] for item in during} == {change.after.certificate}
         home = record.ground_truth["current"][change.number]
+        assert change.before is not None
         assert (home["centre"], home["line"]) == (change.before.centre, change.before.line)
 
 
