@@ -1,0 +1,1 @@
+"""Measurements of our own code, never timed tests: `make bench`."""

@@ -1,0 +1,60 @@
+"""How long an abort takes to begin undoing while a playbook hangs on a host that is frozen. On a twin.
+
+`python -m benchmarks.abort [TIMES]`. What counts is the journal: from the message that was taken to the first step
+of restoration. The playbook would hang for its whole deadline.
+"""
+
+import statistics
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator.model.event import Event, EventKind
+from tests.support.twins import until
+from tests.torture.twin import Stage
+
+DRILL = ("run", "single-centre-failure", "--set", "centre=futian", "--response", "repoint")
+LIMIT_S = 2.0
+
+
+def main(times: int) -> None:
+    """Print one line per abort and their median."""
+    with tempfile.TemporaryDirectory(prefix="drillctl-abort-") as scratch:
+        stage = Stage(Path(scratch))
+        try:
+            taken = [_abort(stage) for _ in range(times)]
+        finally:
+            stage.close()
+    print(f"median {statistics.median(taken):.2f} s, longest {max(taken):.2f} s, limit {LIMIT_S:g} s")
+
+
+def _abort(stage: Stage) -> float:
+    known = set(stage.runs())
+    running = stage.drillctl(*DRILL)
+    until(lambda: set(stage.runs()) - known, 60)
+    run = (set(stage.runs()) - known).pop()
+    host = "node0-trading-0"
+    until((stage.scratch / "reports" / run / "steps" / "repoint-1-1" / "claim").exists, 90)
+    stage.twin.sabotage("freeze_host", host=host)
+    stage.drillctl("abort", run, "--reason", "measured", "--no-wait").wait(60)
+    until(lambda: _first(stage.events(run), EventKind.UNDO_INTENT), 60)
+    stage.twin.sabotage("thaw_host", host=host)
+    code = running.wait(300)
+    events = stage.events(run)
+    seconds = _at(_first(events, EventKind.UNDO_INTENT)) - _at(_first(events, EventKind.MESSAGE))
+    print(f"{run}: undoing began {seconds:.2f} s after the abort was taken; exit {code}")
+    return seconds
+
+
+def _first(events: list[Event], kind: EventKind) -> Event | None:
+    return next((event for event in events if event.kind is kind), None)
+
+
+def _at(event: Event | None) -> float:
+    """NaN where there is none: then nothing was measured."""
+    return float("nan") if event is None else datetime.fromisoformat(event.at).timestamp()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if sys.argv[1:] else 3)

@@ -1,0 +1,62 @@
+"""What the journal costs a step: INTENT before, DONE after, each on disk before it returns.
+
+`python -m benchmarks.journal [FOLDER]` writes in FOLDER (default: a temporary folder beside the reports), since
+what is measured is that disk's fsync as much as our code.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from orchestrator.adapters.clock import SystemClock
+from orchestrator.journal import SqliteJournal
+from orchestrator.loader.drill import load_drill
+from orchestrator.loader.site import load_site
+from orchestrator.model.drill import Mode
+from orchestrator.model.event import EventKind
+from orchestrator.planner import Request, make_plan
+
+ROOT = Path(__file__).resolve().parents[1]
+_DAY = date(2026, 11, 22)  # a plan takes its day from outside; any on which the certificates are valid
+STEPS, GATEWAYS = 300, 20  # our choice: a wave as large as the example site allows
+LIMIT_MS = 5.0  # our choice: far below what a step itself takes
+# As large as what a real repoint returns for one gateway.
+_ANSWER = {
+    "changed": True,
+    "diff": {"before": ["172.60.101.30:7043"] * 2, "after": ["172.50.101.30:7043"] * 2},
+    "sha256_after": "0" * 64,
+    "stamps": {name: [1.8e9, 1.0e5] for name in ("begin", "stop", "process_gone", "start", "session", "logged_in")},
+}
+
+
+def main(folder: Path) -> None:
+    """Print milliseconds per step: median and 95th percentile, small steps and whole waves."""
+    site = load_site(ROOT / "inventory" / "example")
+    drill = load_drill(ROOT / "drills", "single-centre-failure")
+    plan = make_plan(site.topology, site.digest, drill, Request(Mode.REHEARSAL, _DAY, {}))
+    journal = SqliteJournal(folder / "journal.db", SystemClock())
+    epoch = journal.open_run("benchmark", plan, folder, "benchmark", [])
+    print(f"{'targets':>8} {'median ms':>10} {'95 % ms':>9}")
+    for targets in (1, GATEWAYS):
+        times = sorted(_step(journal, epoch, f"step-{targets}-{number}", targets) for number in range(STEPS))
+        median, most = statistics.median(times), times[int(len(times) * 0.95)]
+        limit = f"{'below' if median < LIMIT_MS else 'ABOVE'} {LIMIT_MS:g} ms"
+        print(f"{targets:>8} {median:>10.2f} {most:>9.2f}   {limit}")
+    journal.close()
+
+
+def _step(journal: SqliteJournal, epoch: int, name: str, targets: int) -> float:
+    names = [f"gateway-{number}" for number in range(targets)]
+    results = [{"target": item, "outcome": "succeeded", "message": "", "data": _ANSWER} for item in names]
+    began = time.perf_counter()
+    journal.append("benchmark", epoch, EventKind.INTENT, {"verb": "repoint", "targets": names}, name, 1)
+    journal.append("benchmark", epoch, EventKind.DONE, {"results": results}, name, 1)
+    return (time.perf_counter() - began) * 1000
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="drillctl-bench-", dir=sys.argv[1] if sys.argv[1:] else ROOT) as scratch:
+        main(Path(scratch))

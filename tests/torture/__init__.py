@@ -1,0 +1,1 @@
+"""Fault tests that are too long for every day: `make torture`."""
