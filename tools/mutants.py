@@ -25,6 +25,9 @@ _FAILED, _PASSED = 1, 0
 def main(words: list[str]) -> int:
     """Exit status."""
     chosen = [item for item in load() if all(word in f"{item['rule']} {item['file']}" for word in words)]
+    if not chosen:
+        print(f"expected a rule with {' '.join(words)}, found none", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(prefix="drillctl-mutants-") as name:
         copy = Path(name)
         _copy_project(copy)
