@@ -71,7 +71,6 @@ class Progress:
     fault_on: bool = False
     lifted_at: float = 0.0
     ended: str | None = None  # why the way forward ended
-    closed: bool = False
     silent_since: float | None = None
     armed: bool = False
     interrupted: set[tuple[str, int]] = field(default_factory=set)
@@ -117,8 +116,6 @@ class Progress:
                     self.ended = None
             case EventKind.WAITING:
                 self.asked[data["step"]] = tuple(data["targets"])
-            case EventKind.CLOSED:
-                self.closed = True
             case _:
                 pass
 

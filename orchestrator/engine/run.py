@@ -122,7 +122,7 @@ class Engine:
         self._going_back = progress.ended is not None or progress.restoring() or self._heed.reason is not None
         if progress.fault_on and not self._world.fault_is_on(self._plan.fault):
             self._recovery.note_lapse("the fault lifted itself while the run was without an orchestrator")
-        if progress.attempts and not progress.closed:
+        if progress.attempts:
             self._acts.measure()
         self._recovery.settle()
         self._going_back = self._going_back or progress.ended is not None

@@ -17,6 +17,7 @@ from orchestrator.model.event import EventKind
 from orchestrator.model.plan import Step
 from orchestrator.model.verdict import Restoration, RunOutcome
 from tests.engine.test_engine import SITE, Stager, stage
+from tests.support.disks import fill, small_disk
 
 __all__ = ["stage"]
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk: needs root")
@@ -24,20 +25,8 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk: n
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "drillctl-test", str(place)], check=True)
-    try:
+    with small_disk(tmp_path / "disk", "4m") as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=4k"], stderr=subprocess.DEVNULL, check=False)
-    return ballast
 
 
 @root_only

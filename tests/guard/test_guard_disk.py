@@ -14,6 +14,7 @@ from orchestrator.errors import NeedsPerson, StepFailed
 from orchestrator.guarding import files
 from orchestrator.ports import Fate
 from tests.guard.commands import finish, shell, swept
+from tests.support.disks import fill, is_full, small_disk
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk: needs root")
@@ -21,27 +22,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk: 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 256 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "drillctl-test", str(place)], check=True)
-    try:
-        with swept(place / "steps" / "arm-1"):
-            yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Take the last byte of it."""
-    path = disk / "ballast"
-    subprocess.run(["dd", "if=/dev/zero", f"of={path}", "bs=4k"], stderr=subprocess.DEVNULL, check=False)
-    assert is_full(disk)
-    return path
-
-
-def is_full(disk: Path) -> bool:
-    return os.statvfs(disk).f_bavail == 0
+    with small_disk(tmp_path / "disk", "256k") as place, swept(place / "steps" / "arm-1"):
+        yield place
 
 
 def test_on_a_full_disk_nothing_is_begun_and_it_is_said(disk: Path, tmp_path: Path) -> None:
