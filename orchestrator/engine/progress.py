@@ -163,6 +163,10 @@ class Progress:
         """Attempts whose end is not on record."""
         return [tried[-1] for tried in self.attempts.values() if tried[-1].results is None]
 
+    def is_lifting(self) -> bool:
+        """Whether somebody was cut off while the fault was being lifted: what became of that, its settling tells."""
+        return any(attempt.step.verb is Verb.LIFT for attempt in self.open())
+
     def next_attempt(self, step: Step) -> int:
         return len(self.attempts.get(step.id, ())) + 1
 

@@ -120,7 +120,7 @@ class Engine:
         self._heed.take_decisions()
         self._heed.beat()
         self._going_back = progress.ended is not None or progress.restoring() or self._heed.reason is not None
-        if progress.fault_on and not self._world.fault_is_on(self._plan.fault):
+        if progress.fault_on and not progress.is_lifting() and not self._world.fault_is_on(self._plan.fault):
             self._recovery.note_lapse("the fault lifted itself while the run was without an orchestrator")
         if progress.attempts:
             self._acts.measure()

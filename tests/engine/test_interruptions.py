@@ -8,6 +8,7 @@ import pytest
 from orchestrator.engine import End, Stops
 from orchestrator.engine.run import locks_of
 from orchestrator.errors import Superseded
+from orchestrator.history import epoch_s
 from orchestrator.model.drill import Mode, Response, StopConditions, Watched
 from orchestrator.model.event import EventKind, Sample
 from orchestrator.model.plan import Step
@@ -356,6 +357,15 @@ def test_a_fault_that_may_have_come_and_gone_is_not_made_again(stage: Stager) ->
     verdict = night.finish(LATE_S)
     assert (verdict.outcome, verdict.restoration) == (RunOutcome.INCONCLUSIVE, Restoration.PROVED)
     assert night.stage.world.effects.count(("inject", "fault")) == 1
+
+
+def test_a_fault_that_was_being_lifted_when_two_were_killed_ended_when_it_was_asked_to(stage: Stager) -> None:
+    night = cut_off(stage, "before fault_off ")
+    assert night.resume("after renew") is None
+    assert night.finish().outcome is RunOutcome.PASSED
+    asked = next(item for item in night.events if item.step == "lift" and item.kind is EventKind.UNDO_INTENT)
+    off = next(item for item in night.events if item.kind is EventKind.FAULT_OFF)
+    assert (off.data["at"], off.data.get("lapsed")) == (epoch_s(asked), None)
 
 
 def test_what_a_person_accepts_of_one_gateway_is_not_accepted_of_another(stage: Stager) -> None:
