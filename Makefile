@@ -1,13 +1,14 @@
 # `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all torture mutants bench check format schemas lock clean
+.PHONY: help setup setup-tests demo test test-all torture mutants bench check format schemas lock clean
 
 # A fresh machine may have no UTF-8 locale, and Ansible refuses to start without one.
 export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # A twin is made of network namespaces, which need root.
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo env "PATH=$(PATH)" LC_ALL=$(LC_ALL))
-PYTEST := $(AS_ROOT) python -m pytest
+# Two files of tests at a time: most of them wait, for a release time or a deadline.
+PYTEST := $(AS_ROOT) python -m pytest -n 2 --dist loadfile
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -15,13 +16,16 @@ help: ## List the targets
 setup: ## Debian packages that are missing, and .venv from requirements.lock
 	@tools/setup
 
+setup-tests: ## What only the tests need, too
+	@tools/setup tests
+
 demo: setup ## Rehearse the loss of a whole centre on a twin of the example site
 	$(AS_ROOT) drillctl rehearse single-centre-failure --set centre=futian --response repoint
 
-test: setup check ## The checks, the tests and one rehearsal of each drill (under ten minutes)
+test: setup-tests check ## The checks, the tests and one rehearsal of each drill (under ten minutes)
 	$(PYTEST) -m "not matrix"
 
-test-all: setup check ## The whole matrix of rehearsals too
+test-all: setup-tests check ## The whole matrix of rehearsals too
 	$(PYTEST)
 
 torture: setup ## Kill and freeze everything at any moment: 2,000 times simulated, 200 times on a twin (about an hour)
@@ -33,6 +37,7 @@ mutants: setup ## Break each rule of the engine once and see its test fail
 bench: setup ## Measure our own overheads on this machine
 	python -m benchmarks.journal
 	$(AS_ROOT) python -m benchmarks.abort
+	$(AS_ROOT) python -m benchmarks.seal
 
 check: setup ## Lint, types, layers, playbooks and YAML
 	ruff check

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from orchestrator.model.base import Frozen, Title
 from orchestrator.model.event import CheckRecord, Outcome
+from orchestrator.model.evidence import Approval, Finding, FindingState, LedgerPlace
 from orchestrator.model.plan import FaultSource, Phase, Plan, Verb
 from orchestrator.model.topology import Topology
 from orchestrator.model.verdict import Verdict
@@ -180,6 +181,14 @@ class RunRecord(Frozen):
     clock_offset_s: dict[str, float]
     versions: dict[str, str]
     journal: JournalHead
+    approvals: tuple[Approval, ...] = ()
+    announcement: Annotated[str | None, Field(description="Number of the exchange's announcement")] = None
+    findings: Annotated[tuple[Finding, ...], Field(description="What this run found to be mended")] = ()
+    earlier_findings: Annotated[
+        tuple[FindingState, ...],
+        Field(description="Findings of earlier runs of this drill, as they stood when this run was opened"),
+    ] = ()
+    ledger: Annotated[LedgerPlace | None, Field(description="None: a run from before there was a ledger")] = None
     ground_truth: Annotated[
         dict[str, Any] | None,
         Field(description="Rehearsal only: what the twin's fronts saw; no step or check reads it"),

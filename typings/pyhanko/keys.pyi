@@ -1,0 +1,6 @@
+from collections.abc import Iterator, Sequence
+
+from asn1crypto.x509 import Certificate
+
+def load_cert_from_pemder(cert_file: str) -> Certificate: ...
+def load_certs_from_pemder(cert_files: Sequence[str]) -> Iterator[Certificate]: ...
