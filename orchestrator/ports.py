@@ -38,6 +38,7 @@ class Snapshot:
     residue: per host what must not be left behind (qdisc, nft, files of ours), as sorted lines
     clock_offset_s: per host, its wall clock minus the controller's
     unreachable: names that could not be looked at, with the reason
+    configurations: per gateway id, its vendor's file as a redacted text
     """
 
     gateways: Mapping[str, Mapping[str, Any]]
@@ -45,6 +46,7 @@ class Snapshot:
     residue: Mapping[str, Sequence[str]] = field(default_factory=dict)
     clock_offset_s: Mapping[str, float] = field(default_factory=dict)
     unreachable: Mapping[str, str] = field(default_factory=dict)
+    configurations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -261,4 +263,12 @@ class Listener(Protocol):
 
     def said(self, text: str) -> None:
         """Something for the person at the terminal that is no event of the run."""
+        ...
+
+
+class Stamper(Protocol):
+    """A time-stamping authority (RFC 3161)."""
+
+    def stamp(self, query: bytes) -> bytes:
+        """The reply (DER) to a request (DER). Refused NO_STAMP: no answer, or not one that grants it."""
         ...

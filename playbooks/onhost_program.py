@@ -11,7 +11,17 @@ from typing import Any
 MARK = "DRILLCTL-RESULT "
 _FOLDER = Path(__file__).parent / "onhost"
 # What each program is made of; a module stands after those that it imports.
-_GATEWAY = ("vendor_file", "vendor_log", "processes", "permit", "attempts", "host_files", "fence", "gateway")
+_GATEWAY = (
+    "vendor_file",
+    "vendor_redaction",
+    "vendor_log",
+    "processes",
+    "permit",
+    "attempts",
+    "host_files",
+    "fence",
+    "gateway",
+)
 _ROUTE = ("permit", "attempts", "route")
 _MODULES = {
     "gateway": _GATEWAY,

@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.adapters.ssh import SshSettings
 from orchestrator.engine import guard
 from orchestrator.errors import Refused, StepFailed
@@ -50,8 +51,9 @@ class HostResult:
 class Ansible:
     """Plays the project's playbooks on hosts of one site."""
 
-    def __init__(self, site_folder: Path, project: Path, ssh: SshSettings) -> None:
-        """`project` is the folder of the playbooks."""
+    def __init__(self, site_folder: Path, project: Path, ssh: SshSettings, mask: Mask = NO_MASK) -> None:
+        """`project` is the folder of the playbooks; what `mask` takes out is in no result."""
+        self._mask = mask
         self._site = site_folder.resolve()
         self._project = project.resolve()
         self._ssh = ssh
@@ -78,11 +80,12 @@ class Ansible:
         if not guard.begun(call_folder):
             _prepare(folder, self._play(folder, playbook, check), requests)
         guard.start(call_folder, self._command(folder, len(requests), deadline_s))
-        heard = Hearing(on_progress)
+        heard = Hearing(on_progress, self._mask)
         status = heard.listen(guard.follow(call_folder, stop))
         clear(call_folder)
         how = guard.result(call_folder).ended
-        return {host: heard.results.get(host) or _silent(host, how, status, call_folder) for host in requests}
+        last_words = self._mask.text(_last_words(call_folder))
+        return {host: heard.results.get(host) or _silent(host, how, status, last_words) for host in requests}
 
     def _play(self, folder: Path, playbook: str, check: bool) -> dict[str, Any]:
         return {
@@ -147,8 +150,9 @@ def _prepare(folder: Path, play: Mapping[str, Any], requests: Mapping[str, Mappi
 class Hearing:
     """Turns the child's lines into results, the last word of each host counting."""
 
-    def __init__(self, on_progress: Callable[[HostResult], None] | None) -> None:
+    def __init__(self, on_progress: Callable[[HostResult], None] | None, mask: Mask = NO_MASK) -> None:
         self.results: dict[str, HostResult] = {}
+        self._mask = mask
         self._on_progress = on_progress
 
     def listen(self, lines: Iterable[str]) -> str:
@@ -165,7 +169,7 @@ class Hearing:
         return status
 
     def _hear(self, line: dict[str, Any]) -> None:
-        found = _result(line, self.results.get(line["host"]))
+        found = _result(self._mask.data(line), self.results.get(line["host"]))
         if found is None:
             return
         self.results[found.host] = found
@@ -214,9 +218,9 @@ def _worst(results: Iterable[Mapping[str, Any]]) -> Outcome:
     return next((item for item in _FROM_WORST if item in found), Outcome.INDETERMINATE)
 
 
-def _silent(host: str, how: str, status: str, folder: Path) -> HostResult:
+def _silent(host: str, how: str, status: str, last_words: str) -> HostResult:
     """Result of a host that was never heard of. `how` its guard says that the play ended, `status` the play."""
-    outcome, reason = _reason(how, status) or (Outcome.INDETERMINATE, f"ansible ended ({status}){_last_words(folder)}")
+    outcome, reason = _reason(how, status) or (Outcome.INDETERMINATE, f"ansible ended ({status}){last_words}")
     return HostResult(host, outcome, f"no result from {host}: {reason}")
 
 

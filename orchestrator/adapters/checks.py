@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orchestrator
 from orchestrator.adapters.checks_context import CheckContext, Pair, pairs
+from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.engine import guard
 from orchestrator.errors import StepFailed
 from orchestrator.model.event import CheckRecord, CheckResult
@@ -32,12 +33,15 @@ def run_checks(
     junit: Path,
     deadline_s: float,
     stop: Callable[[], bool] = lambda: False,
+    *,
+    mask: Mask = NO_MASK,
 ) -> list[CheckRecord]:
     """One record per check and target of the context, in the context's order; a site's own checks follow.
 
     `call_folder` is the guard's; where it was begun before, that round is joined and no other is started.
     Never raises for a check: what pytest did not come to say is not tested, "could not look". The JUnit file
-    is pytest's own; it is missing if pytest itself had to be ended. StepFailed: not begun.
+    is pytest's own; it is missing if pytest itself had to be ended. What `mask` takes out is in no record, and may be
+    in that file. StepFailed: not begun.
     """
     folder = call_folder.resolve()
     folders = [suites] if isinstance(suites, Path) else list(suites)
@@ -45,7 +49,9 @@ def run_checks(
         _prepare(folder, context.model_copy(update={"deadline_s": deadline_s}))
     guard.start(folder, _command(folder, folders, junit, deadline_s + _REPORTING_S))
     lines = list(guard.follow(folder, stop))
-    return _complete(context, _records(folder / _RESULTS), _said(folder, lines))
+    found = _complete(context, _records(folder / _RESULTS), _said(folder, lines))
+    told = ({"expected": mask.text(record.expected), "found": mask.text(record.found)} for record in found)
+    return [record.model_copy(update=texts) for record, texts in zip(found, told, strict=True)]
 
 
 def _prepare(folder: Path, context: CheckContext) -> None:

@@ -23,9 +23,11 @@ from orchestrator.adapters.gateway_spec import gateway_spec
 from orchestrator.adapters.player import Names, Player, Requests, per_target
 from orchestrator.adapters.renewal import Renewal
 from orchestrator.adapters.sampler import Sampler
+from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.adapters.ssh import SshSettings, close_masters, ssh_targets
 from orchestrator.engine import Assignment, guard
 from orchestrator.errors import StepUnknown
+from orchestrator.evidence.redact import key_of, run_key
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, Outcome
@@ -62,11 +64,12 @@ class FaultMaker(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the playbooks and the check suites lie, and whether own TCP connects are consented."""
+    """Where playbooks and check suites lie, whether own TCP connects are consented, what is told nowhere."""
 
     playbooks: Path
     checks: Path
     consent_tcp: bool
+    mask: Mask = NO_MASK
 
 
 class SiteWorld:
@@ -76,7 +79,7 @@ class SiteWorld:
         self._site, self._topology, self._tools, self._ssh = site, site.topology, tools, ssh
         self._job, self._faults = job, faults
         self._clock: Clock = SystemClock()
-        ansible = Ansible(site.folder, tools.playbooks, ssh)
+        ansible = Ansible(site.folder, tools.playbooks, ssh, tools.mask)
         self._player = Player(job, ansible, self._clock, self._clock_offset_s)
         self._sampler: Sampler | None = None
         self._renewing: Renewal | None = None
@@ -165,10 +168,10 @@ class SiteWorld:
         """Everything that must be the same again afterwards."""
         requests: Requests = defaultdict(list)
         names: Names = defaultdict(list)
+        key = run_key(self._job.folder)
         for gateway in self._topology.gateways:
-            requests[gateway.host].append(
-                {"op": "state", "run": self._job.run, "gateway": gateway_spec(self._topology, gateway)}
-            )
+            request = {"op": "state", "run": self._job.run, "gateway": gateway_spec(self._topology, gateway)}
+            requests[gateway.host].append({**request, "redaction_key": key_of(key, gateway.id).hex()})
             names[gateway.host].append(gateway.id)
         for router in self._topology.routers:
             networks = [str(self._topology.centre[centre].network) for centre in router.paths]
@@ -186,6 +189,7 @@ class SiteWorld:
                 **dict.fromkeys(self._routed() - routes.keys(), "no sample of its routes"),
                 **{item.target: item.message for item in results if item.outcome is not Outcome.SUCCEEDED},
             },
+            configurations={item.target: item.data["redacted"] for item in results if item.data.get("redacted")},
         )
 
     def _routed(self) -> set[str]:
@@ -214,7 +218,8 @@ class SiteWorld:
             consent_tcp=self._tools.consent_tcp,
         )
         junit = self._job.folder / f"junit-{phase}.xml"
-        return run_checks(self._player.folder(call), context, self._tools.checks, junit, deadline_s, call.stop)
+        folder, mask = self._player.folder(call), self._tools.mask
+        return run_checks(folder, context, self._tools.checks, junit, deadline_s, call.stop, mask=mask)
 
     def measure(self, folder: Path) -> Sampler:
         """The sampler of every gateway host and router: started, or joined."""

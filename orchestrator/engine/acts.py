@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from orchestrator.engine import expect, results
+from orchestrator.engine.configurations import keep
 from orchestrator.engine.log import Assignment, Log
 from orchestrator.engine.progress import CHANGING
 from orchestrator.engine.waits import Waits
@@ -106,6 +107,7 @@ class Acts:
             "residue": {name: list(lines) for name, lines in taken.residue.items()},
             "clock_offset_s": dict(taken.clock_offset_s),
             "unreachable": dict(taken.unreachable),
+            "configurations": keep(self._job.folder, when, taken.configurations),
         }
         self._log.append(EventKind.SNAPSHOT, data)
 

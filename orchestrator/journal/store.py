@@ -7,7 +7,7 @@ no longer write. Nothing is ever updated or deleted but a run's own status, its 
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,8 +78,10 @@ class RunState:
 class SqliteJournal:
     """Journal port on SQLite. One connection, used by one thread."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, mask: Callable[[Any], Any] = lambda data: data) -> None:
+        """`mask` takes out of an event's data what must be told nowhere: the chain can never be corrected later."""
         self._clock = clock
+        self._mask = mask
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -294,7 +296,7 @@ class SqliteJournal:
         ).fetchone()
         seq, previous = (last[0] + 1, last[1]) if last else (1, GENESIS)
         at = datetime.fromtimestamp(self._clock.now(), UTC).isoformat(timespec="microseconds")
-        text = canonical_json(data).decode()
+        text = canonical_json(self._mask(data)).decode()
         draft = Event(
             run=run,
             seq=seq,

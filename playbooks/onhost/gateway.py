@@ -20,6 +20,7 @@ import fence
 import host_files
 import permit
 import vendor_file
+import vendor_redaction
 from permit import Failure, Refusal
 
 _APPEARS_S = 5.0  # our choice: a process that is not there this long after its start command has not started
@@ -49,10 +50,17 @@ class Job:
     def read(self) -> bytes:
         """The file's bytes; notes list and digest for the result."""
         data = host_files.read(self.config["path"])
+        if self.request.get("redaction_key"):
+            self.result["redacted"] = self._redacted(data)
         self.result["sha256_before"] = self.result["sha256_after"] = host_files.sha256(data)
         self.result["previous"] = self.result["new"] = vendor_file.read_endpoints(data, self.config)
         self.listed = list(self.result["previous"])
         return data
+
+    def _redacted(self, data: bytes) -> str:
+        """The file as it may leave this host; kept also where it is not as its profile says."""
+        key = bytes.fromhex(self.request["redaction_key"])
+        return vendor_redaction.redacted(data, self.config, str(self.spec["number"]), key)
 
     def expect(self, wanted: bytes) -> None:
         """Note what the file is going to hold."""

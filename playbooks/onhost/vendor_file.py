@@ -52,8 +52,22 @@ class ServerList(NamedTuple):
 
 def read_endpoints(data: bytes, spec: Dict[str, Any]) -> List[str]:
     """The list in force, as "address:port" in order."""
-    _, text = _decode(data, spec["encoding"])
+    _, text = decoded(data, spec["encoding"])
     return _endpoints(text, _locate(text, spec))
+
+
+def list_spans(text: str, spec: Dict[str, Any]) -> List[Span]:
+    """Where the list stands in the text: each entry, or its address and its port where more stands in it."""
+    whole = spec["format"] not in ("xml", "json")
+    spans: List[Span] = []
+    for entry in _locate(text, spec).entries:
+        if whole:
+            spans.append((entry.start, entry.end))
+        elif text[entry.start] == '"':
+            spans.append((entry.start + 1, entry.end - 1))
+        else:
+            spans += [entry.address, entry.port]
+    return sorted(spans)
 
 
 def write_endpoints(data: bytes, spec: Dict[str, Any], endpoints: List[str]) -> bytes:
@@ -62,7 +76,7 @@ def write_endpoints(data: bytes, spec: Dict[str, Any], endpoints: List[str]) -> 
         _split(endpoint)
     if not endpoints:
         raise ValueError("expected at least one endpoint to write, found an empty list")
-    mark, text = _decode(data, spec["encoding"])
+    mark, text = decoded(data, spec["encoding"])
     found = _locate(text, spec)
     if _endpoints(text, found) == list(endpoints):
         return data
@@ -85,7 +99,7 @@ def _codec(mark: bytes, encoding: str) -> str:
     return "utf-8" if mark or encoding.lower().replace("_", "-") == "utf-8-sig" else encoding
 
 
-def _decode(data: bytes, encoding: str) -> Tuple[bytes, str]:
+def decoded(data: bytes, encoding: str) -> Tuple[bytes, str]:
     """(byte order mark, text). Refuses a text that would not come back as the same bytes."""
     mark = next((bom for bom, names in _BOMS if data.startswith(bom) and encoding.lower() in names), b"")
     if not mark and data.startswith(codecs.BOM_UTF8):
@@ -99,6 +113,11 @@ def _decode(data: bytes, encoding: str) -> Tuple[bytes, str]:
     if text.encode(codec, "surrogateescape") != body:
         raise ValueError(f"expected a file in {encoding}, found bytes that have another form in it")
     return mark, text
+
+
+def _shape(text: str) -> str:
+    """What was found, without saying it: it may be a secret, and an error leaves the host."""
+    return repr(re.sub(r"[0-9]", "9", re.sub(r"[^\W\d_]", "a", text)))
 
 
 def _line_number(text: str, position: int) -> int:
@@ -232,7 +251,7 @@ def _values(text: str, spec: Dict[str, Any]) -> Iterator[_Value]:
     inside = not ini
     key = re.escape(spec["key"]).replace(re.escape("{n}"), r"(?P<n>[0-9]+)")
     sets = re.compile(r"[ \t]*" + key + (r"[ \t]*[=:][ \t]*" if ini else r"(?:[ \t]*[=:][ \t]*|[ \t]+)"))
-    for start, end in _logical_lines(text, continued=not ini):
+    for start, end in logical_lines(text, continued=not ini):
         header = re.match(r"[ \t]*\[([^\]\r\n]*)\]", text[start:end]) if ini else None
         if header:
             inside = header.group(1).strip() == spec["section"]
@@ -242,7 +261,7 @@ def _values(text: str, spec: Dict[str, Any]) -> Iterator[_Value]:
             yield _Value(int(match.group("n")) if "n" in sets.groupindex else None, (start, end), (match.end(), stop))
 
 
-def _logical_lines(text: str, continued: bool) -> Iterator[Span]:
+def logical_lines(text: str, continued: bool) -> Iterator[Span]:
     r"""Lines with their ends; in properties a trailing \ joins the next line, except in a comment."""
     start = 0
     for match in _LINE.finditer(text):
@@ -325,7 +344,7 @@ def _tail(spec: Dict[str, Any]) -> Pattern[str]:
 
 
 def _unreadable(text: str, span: Span, spec: Dict[str, Any]) -> ValueError:
-    return _error("an entry of the form {}".format(spec["entry"]), repr(text[slice(*span)][:60]), text, span[0])
+    return _error("an entry of the form {}".format(spec["entry"]), _shape(text[slice(*span)][:60]), text, span[0])
 
 
 # delimited
@@ -426,7 +445,7 @@ def _xml(text: str, spec: Dict[str, Any]) -> ServerList:
 def _xml_entry(text: str, start: int, end: int, spec: Dict[str, Any]) -> Entry:
     tag = _START_TAG.match(text, start)
     if tag is None:
-        raise _error("a start tag of {}".format(spec["item"]), repr(text[start : start + 40]), text, start)
+        raise _error("a start tag of {}".format(spec["item"]), _shape(text[start : start + 40]), text, start)
     stop = tag.end()
     if not tag.group().endswith("/>"):
         closing = re.compile(r"</[^>]*>").match(text, end)
@@ -459,7 +478,7 @@ def _json(text: str, spec: Dict[str, Any]) -> ServerList:
         raise ValueError(f"expected JSON, found: {error}") from error
     start = _pointed(text, spec["pointer"])
     if text[start] != "[":
-        raise _error("a list at {}".format(spec["pointer"]), repr(text[start : start + 20]), text, start)
+        raise _error("a list at {}".format(spec["pointer"]), _shape(text[start : start + 20]), text, start)
     entries: List[Entry] = []
     for _, begin, end in _members(text, start):
         entries.append(_json_entry(text, begin, end, entries[-1].end if entries else begin, spec))

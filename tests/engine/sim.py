@@ -346,7 +346,8 @@ class SimWorld:
         residue = {host: ["fence"] for host in self.fenced}
         offset_s = {host.id: 0.0 for host in self.topology.hosts}
         unseen = dict.fromkeys(self.gateways.keys() - gateways.keys(), "no route")
-        return Snapshot(gateways, routers, residue, offset_s, unseen)
+        texts = {name: f"Server = {state['endpoints']}\n" for name, state in gateways.items()}
+        return Snapshot(gateways, routers, residue, offset_s, unseen, texts)
 
     def check(
         self, call: Call, phase: str, checks: Sequence[Check], expected: Expectations, deadline_s: float

@@ -81,3 +81,24 @@ for spec, text in cases:
 def test_every_format_is_read_and_written() -> None:
     path = f"import sys; sys.path.insert(0, {str(ROOT / 'playbooks/onhost')!r})\n"
     subprocess.run([str(PYTHON), "-B", "-I", "-S", "-"], input=(path + FORMATS).encode(), check=True)
+
+
+REDACTED = """
+import vendor_redaction
+base = dict(encoding="gbk", separator=",", entry="{address}:{port}", attributes=["ip", "port"])
+cases = [
+    (dict(format="ini", section="M", key="k"), '; hunter22\\n[M]\\npw = 讀hunter22\\nk = 1.1.1.1:1'),
+    (dict(format="xml", element="G/U", item="S"), '<G pw="hunter22"><U><S ip="1.1.1.1" port="1"/></U></G>'),
+    (dict(format="json", pointer="/讀"), '{"pw": "hunter22", "讀": [{"ip": "1.1.1.1", "port": 1}]}'),
+    (dict(format="properties", key="k"), 'pw = hunter22\\nk = 1.1.1.1:1'),
+    (dict(format="delimited", begin="B", end="E"), 'hunter22\\nB\\n1.1.1.1:1\\nE'),
+]
+for spec, text in cases:
+    found = vendor_redaction.redacted(text.encode("gbk"), dict(base, **spec), "W1", b"key")
+    assert "hunter22" not in found and "1.1.1.1" in found and "hmac:" in found, (spec, found)
+"""
+
+
+def test_every_format_is_redacted() -> None:
+    path = f"import sys; sys.path.insert(0, {str(ROOT / 'playbooks/onhost')!r})\n"
+    subprocess.run([str(PYTHON), "-B", "-I", "-S", "-"], input=(path + REDACTED).encode(), check=True)

@@ -173,8 +173,8 @@ LINES = {**BASE, "format": "delimited", "begin": "BEGIN", "end": "END"}
         (b"[N]\nServer1=1.1.1.1:1\n", INI, r"expected key Server\{n\} in section \[M\], found none"),
         (b"[M]\nServer1=1.1.1.1:1\nServer3=1.1.1.1:1\n", INI, r"expected key Server2 .*, found Server3 \(line 3\)"),
         (b"[M]\nServer0=1.1.1.1:1\n", INI, r"expected key Server1 .*, found Server0 \(line 2\)"),
-        (b"[M]\nServer1=unknown\n", INI, r"expected an entry of the form .*, found 'unknown' \(line 2\)"),
-        (b"[M]\nlist=1.1.1.1:1,oops\n", ONE, r"expected an entry .*, found ',oops' \(line 2\)"),
+        (b"[M]\nServer1=unknown\n", INI, r"expected an entry of the form .*, found 'aaaaaaa' \(line 2\)"),
+        (b"[M]\nlist=1.1.1.1:1,oops\n", ONE, r"expected an entry .*, found ',aaaa' \(line 2\)"),
         (b"[M]\nlist=1.1.1.1:1\nlist=2.2.2.2:2\n", ONE, r"expected key list .* once, found it again \(line 3\)"),
         (b"\xef\xbb\xbf[M]\nlist=1.1.1.1:1\n", {**ONE, "encoding": "gbk"}, r"found a UTF-8 byte order mark \(line 1\)"),
         (b"<G>\n<U>", XML, r"expected well-formed XML, found: no element found \(line 2\)"),
@@ -187,7 +187,7 @@ LINES = {**BASE, "format": "delimited", "begin": "BEGIN", "end": "END"}
         (b'{"a": ', JSON, r"expected JSON, found"),
         (b"1.1.1.1:1\nEND\n", LINES, r"expected a line 'BEGIN' before the list, found none"),
         (b"BEGIN\n1.1.1.1:1\n", LINES, r"expected a line 'END' after the list, found none below \(line 1\)"),
-        (b"BEGIN\n1.1.1.1 1\nEND\n", LINES, r"expected an entry .*, found '1.1.1.1 1' \(line 2\)"),
+        (b"BEGIN\n1.1.1.1 1\nEND\n", LINES, r"expected an entry .*, found '9.9.9.9 9' \(line 2\)"),
     ],
 )
 def test_a_file_that_is_not_as_described_is_refused_in_one_line(data: bytes, spec: dict[str, Any], said: str) -> None:
