@@ -18,6 +18,7 @@ from orchestrator.history import (
 from orchestrator.journal import chain_is_valid
 from orchestrator.judge import judge, window_of
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind
+from orchestrator.model.evidence import LedgerPlace
 from orchestrator.model.plan import FaultSource, Phase, Plan
 from orchestrator.model.record import (
     ClauseResult,
@@ -46,6 +47,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
     fault_source: FaultSource,
     versions: Mapping[str, str],
     ground_truth: dict[str, Any] | None = None,
+    ledger: LedgerPlace | None = None,
 ) -> RunRecord:
     """The record of a closed run. The verdict is judged here, from the journal, never from what a step said."""
     valid = chain_is_valid(events)
@@ -78,6 +80,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         versions=dict(versions),
         journal=JournalHead(events=len(events), head=events[-1].digest, chain_valid=valid),
         ground_truth=ground_truth,
+        ledger=ledger,
     )
 
 

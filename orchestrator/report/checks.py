@@ -34,11 +34,22 @@ class Matrix:
 
 
 @dataclass(frozen=True)
+class RungRow:
+    """One check of a phase: how many results of each kind, in the order of `PhaseChecks.results`."""
+
+    check: str
+    total: int
+    counts: tuple[tuple[int, Tone], ...]
+
+
+@dataclass(frozen=True)
 class PhaseChecks:
     """One phase: how many results of each kind, and one matrix for gateways, one for everything else."""
 
     phase: str
     counts: tuple[tuple[str, int, Tone], ...]
+    results: tuple[str, ...]
+    rungs: tuple[RungRow, ...]
     matrices: tuple[Matrix, ...]
     untested: tuple[str, ...]
 
@@ -69,6 +80,8 @@ def _phase(context: Context, phase: str) -> PhaseChecks:
     return PhaseChecks(
         phase=context.texts.named("phase", phase),
         counts=_counts(context, records),
+        results=tuple(label for label, _, _ in _counts(context, records)),
+        rungs=tuple(_rung_row(context, name, records) for name in _rungs(records)),
         matrices=tuple(_matrix(context, group) for group in (gateways, others) if group),
         untested=tuple(_untested(context, records)),
     )
@@ -88,9 +101,20 @@ def _untested(context: Context, records: list[CheckRecord]) -> Iterator[str]:
         )
 
 
-def _matrix(context: Context, records: list[CheckRecord]) -> Matrix:
+def _rungs(records: list[CheckRecord]) -> list[str]:
+    """The checks made, as the ladder has them, then those that a site added."""
     names = {record.check for record in records}
-    rungs = [*(name for name in _LADDER if name in names), *sorted(names - set(_LADDER))]
+    return [*(name for name in _LADDER if name in names), *sorted(names - set(_LADDER))]
+
+
+def _rung_row(context: Context, check: str, records: list[CheckRecord]) -> RungRow:
+    chosen = [record for record in records if record.check == check]
+    counts = tuple((count, tone) for _, count, tone in _counts(context, chosen))
+    return RungRow(context.texts.named("check", check), len(chosen), counts)
+
+
+def _matrix(context: Context, records: list[CheckRecord]) -> Matrix:
+    rungs = _rungs(records)
     cells: dict[tuple[str, str], list[CheckRecord]] = {}
     for record in records:
         cells.setdefault((record.target, record.check), []).append(record)

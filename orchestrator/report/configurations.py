@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from orchestrator.model.record import ConfigRecord
 from orchestrator.report.context import Context
 from orchestrator.report.tones import Tone
 
-_HEADER_LINES = 2  # of a unified diff; further down, `---` is a removed line that begins with `--`
+IN_FULL_ON_PAPER: Final = 12  # our choice: three pages; with more files, one row each
+_HEADER_LINES: Final = 2  # of a unified diff; further down, `---` is a removed line that begins with `--`
 
 DiffKind = Literal["added", "removed", "place", "same"]
 

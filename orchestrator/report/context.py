@@ -92,6 +92,16 @@ class Context:
         known = self.topology.gateway.get(name)
         return f"{known.number} ({name})" if known else name
 
+    def is_device(self, name: str) -> bool:
+        """Whether it is a gateway, a host or a router, and no name for the whole site or for the fault."""
+        topology = self.topology
+        return name in topology.gateway or name in topology.host or any(item.id == name for item in topology.routers)
+
+    def person(self, name: str) -> str:
+        """Somebody of people.yml by name, anybody else as they signed."""
+        known = {item.id: item.name for item in self.topology.people.people}
+        return f"{self.texts.of(known[name])} ({name})" if name in known else name
+
     @cached_property
     def _first_of_number(self) -> dict[str, str]:
         """Number → the gateway that has it first in the inventory: a cold standby shares its primary's."""

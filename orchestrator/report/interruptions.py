@@ -78,12 +78,6 @@ def _named(context: Context, step: OpenStep) -> Iterator[str]:
     return (context.number(name) for name in step.targets if name not in whole)
 
 
-def _person(context: Context, name: str) -> str:
-    """Somebody of people.yml by name, anybody else as they signed."""
-    known = {item.id: item.name for item in context.topology.people.people}
-    return f"{context.texts.of(known[name])} ({name})" if name in known else name
-
-
 def _owners(context: Context, item: Interruption) -> str:
     before = item.owner_before or context.texts("value.not_stated")
     return before if before == item.owner_after else f"{before} → {item.owner_after}"
@@ -119,14 +113,14 @@ def _decision(context: Context, item: DecisionRecord) -> DecisionRow:
         step=_title(context, item.step),
         target=context.number(item.target) if item.target else texts("interruption.all_targets"),
         choice=texts.named("choice", item.choice.replace("-", "_")),
-        by=texts.joined(_person(context, name) for name in (item.by, item.second) if name),
+        by=texts.joined(context.person(name) for name in (item.by, item.second) if name),
         reason=item.reason,
     )
 
 
 def abort_rows(context: Context) -> tuple[AbortRow, ...]:
     stamp = context.moments.stamp
-    return tuple(AbortRow(stamp(item.at), _person(context, item.by), item.reason) for item in context.record.aborts)
+    return tuple(AbortRow(stamp(item.at), context.person(item.by), item.reason) for item in context.record.aborts)
 
 
 def in_one_line(context: Context) -> str:

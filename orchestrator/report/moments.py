@@ -30,6 +30,10 @@ class Moments:
         """Date and time to the second."""
         return self.missing if at is None else self.local(at).strftime("%Y-%m-%d %H:%M:%S")
 
+    def w3c(self, at: float) -> str:
+        """Date and time to the second with its offset, as a document's metadata has it."""
+        return self.local(at).replace(microsecond=0).isoformat()
+
     def stamp(self, at: float | None) -> str:
         """Time of day to the millisecond, with its date where that is not the day of the start."""
         if at is None:

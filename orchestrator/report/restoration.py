@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from orchestrator.model.event import CheckResult
+from orchestrator.model.plan import Phase
 from orchestrator.report.context import Context
+from orchestrator.report.evaluation import no_duplicate_login
 
 # A snapshot's values come as Python prints them.
 _PLAIN: Final = {"None": "value.not_measured", "": "value.not_measured", "True": "value.yes", "False": "value.no"}
@@ -26,6 +29,33 @@ def difference_rows(context: Context) -> tuple[DifferenceRow, ...]:
             after=_value(context, item.after),
         )
         for item in context.record.verdict.differences
+    )
+
+
+def restored(context: Context) -> tuple[str, ...]:
+    """What the restoration rests on: checks, files byte for byte, and single login as far as local evidence goes."""
+    return (_checked(context), _files(context), no_duplicate_login(context))
+
+
+def _checked(context: Context) -> str:
+    made = [item for item in context.record.checks if item.phase == Phase.PROVING_RESTORATION]
+    results = [item.result for item in made]
+    if not made:
+        return context.texts("restoration.no_checks")
+    return context.texts(
+        "restoration.checks",
+        n=len(made),
+        normal=results.count(CheckResult.NORMAL),
+        abnormal=results.count(CheckResult.ABNORMAL),
+        blind=sum(item.could_not_look for item in made),
+    )
+
+
+def _files(context: Context) -> str:
+    files = context.record.configurations
+    same = sum(item.sha256_before is not None and item.sha256_before == item.sha256_after for item in files)
+    return (
+        context.texts("restoration.files", n=len(files), same=same) if files else context.texts("restoration.no_files")
     )
 
 

@@ -4,26 +4,29 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.report.context import Context
-from orchestrator.report.interruptions import any_interruption
 from orchestrator.report.texts import Language
 
 MAIN: Final = (
     "conclusion",
+    "basis",
+    "people",
     "scope",
-    "timeline",
-    "interruptions",
+    "preparation",
+    "execution",
+    "deviations",
     "network",
-    "gateways",
+    "verification",
     "objectives",
-    "checks",
     "interlocks",
-    "configurations",
     "restoration",
-    "clauses",
-    "limits",
+    "evaluation",
+    "findings",
+    "revision",
+    "evidence",
+    "signoff",
 )
-ANNEXES: Final = ("truth", "steps", "instruments", "digests")
-_NUMERALS: Final = ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二", "十三")
+ANNEXES: Final = ("clauses", "truth", "steps", "instruments")
+_NUMERALS: Final = tuple("一二三四五六七八九十") + tuple(f"十{digit}" for digit in "一二三四五六七")
 _ANNEX_NUMERALS: Final = "甲乙丙丁"
 
 
@@ -39,13 +42,10 @@ class Section:
 
 
 def sections(context: Context) -> tuple[Section, ...]:
-    """Only a rehearsal has ground truth, and only some runs were interrupted; every other section is in every report,
-    if only to say it is empty.
-    """
-    main = [name for name in MAIN if name != "interruptions" or any_interruption(context.record)]
+    """Only a rehearsal has ground truth; every other section is in every report, if only to say it is empty."""
     annexes = [name for name in ANNEXES if name != "truth" or context.record.ground_truth is not None]
     return (
-        *(_section(context, name, _number(context.language, index)) for index, name in enumerate(main)),
+        *(_section(context, name, _number(context.language, index)) for index, name in enumerate(MAIN)),
         *(_section(context, name, _annex(context.language, index)) for index, name in enumerate(annexes)),
     )
 

@@ -1,9 +1,11 @@
-"""A small writer of inline SVG. Every text and attribute is escaped; colours are CSS classes of the report."""
+"""A small writer of inline SVG. Every text and attribute is escaped; `painting` says how a class looks."""
 
 from dataclasses import dataclass, field
 from unicodedata import east_asian_width
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
+
+from orchestrator.report.painting import FONT, look
 
 
 def text_width(text: str, size: float) -> float:
@@ -51,13 +53,12 @@ class Drawing:
         """An S-shaped connection from left to right."""
         bend = (x2 - x1) / 2
         points = f"M{x1:.1f} {y1:.1f} C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
-        self._parts.append(Markup('<path class="{}" d="{}"/>').format(kind, points))
+        self._parts.append(Markup('<path class="{}"{} d="{}"/>').format(kind, _look("path", kind), points))
 
     def text(self, x: float, y: float, content: str, kind: str, tip: str = "") -> None:
-        inner = Markup("<title>{}</title>{}").format(tip, content) if tip else escape(content)
-        self._parts.append(
-            Markup('<text class="{}" x="{}" y="{}">{}</text>').format(kind, f"{x:.1f}", f"{y:.1f}", inner)
-        )
+        where = (f"{x:.1f}", f"{y:.1f}")
+        text = Markup('<text class="{}"{} x="{}" y="{}">{}</text>').format(kind, _look("text", kind), *where, content)
+        self._parts.append(Markup("<g><title>{}</title>{}</g>").format(tip, text) if tip else text)
 
     def cross(self, x: float, y: float, half: float) -> None:
         """The mark of something that is dead."""
@@ -66,11 +67,16 @@ class Drawing:
 
     def _add(self, name: str, kind: str, tip: str, **numbers: float) -> None:
         attributes = Markup(" ").join(Markup('{}="{}"').format(key, f"{value:.1f}") for key, value in numbers.items())
-        tag = Markup('<{} class="{}" {}').format(Markup(name), kind, attributes)  # noqa: S704 - names are our own
+        tag = Markup('<{} class="{}"{} {}').format(Markup(name), kind, _look(name, kind), attributes)  # noqa: S704 - names are our own
         end = Markup("><title>{}</title></{}>").format(tip, Markup(name)) if tip else Markup("/>")  # noqa: S704
         self._parts.append(tag + end)
 
     def markup(self) -> Markup:
         return Markup(
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img"><title>{}</title>{}</svg>'
-        ).format(f"{self.width:.0f}", f"{self.height:.0f}", self.title, Markup("").join(self._parts))
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" font-family="{}" role="img" aria-label="{}">'
+            "<title>{}</title>{}</svg>"
+        ).format(f"{self.width:.0f}", f"{self.height:.0f}", FONT, self.title, self.title, Markup("").join(self._parts))
+
+
+def _look(shape: str, kind: str) -> Markup:
+    return Markup("").join(Markup(' {}="{}"').format(name, value) for name, value in look(shape, kind))

@@ -18,6 +18,7 @@ from orchestrator.model.base import Title
 Language = Literal["zh", "en"]
 
 _JOINT = {"zh": "、", "en": ", "}
+_JOINT_OF_PARTS = {"zh": "；", "en": "; "}
 _STOP = {"zh": "。", "en": ". "}
 
 
@@ -66,6 +67,11 @@ class Texts:
     def joined(self, items: Iterable[str]) -> str:
         """An enumeration as this language writes it."""
         return _JOINT[self.language].join(items)
+
+    @property
+    def joint(self) -> str:
+        """What stands between the parts of one sentence."""
+        return _JOINT_OF_PARTS[self.language]
 
     @property
     def stop(self) -> str:

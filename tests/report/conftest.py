@@ -23,6 +23,7 @@ VARIANTS: Final[dict[str, Callable[[], RunRecord]]] = {
     "incident": record_example.incident,
     "not_started": record_example.not_started,
     "interrupted": record_example.interrupted,
+    "documented": record_example.documented,
     "large": record_example.large,
     "hostile": record_example.hostile,
 }

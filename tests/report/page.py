@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-_VOID = {"meta", "br", "img", "link", "input", "hr"}
+_VOID = {"meta", "br", "col", "img", "link", "input", "hr"}
 _SILENT = {"style", "script"}
 
 

@@ -16,6 +16,7 @@ from orchestrator.loader.site import LoadedSite, load_site
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Check, Mode, Response
 from orchestrator.model.event import CheckRecord, CheckResult, Outcome
+from orchestrator.model.evidence import Approval, Finding, FindingKind, FindingState, LedgerPlace
 from orchestrator.model.plan import Action, FaultSource, GatewayChange, Phase, Plan
 from orchestrator.model.record import (
     AbortRecord,
@@ -214,6 +215,47 @@ def interrupted() -> RunRecord:
             "interruptions": (lost, waited),
             "decisions": (decided,),
             "aborts": (AbortRecord(by="zhang", reason="the exchange asks", at=FINISH - 9),),
+        }
+    )
+
+
+def documented() -> RunRecord:
+    """A drill on the real site with all its papers: announced, approved, in the ledger, with findings old and new."""
+    record = observed()
+    new = Finding(
+        id="F-20261121T093000-7f3a-1",
+        run=record.run,
+        drill=record.plan.drill,
+        kind=FindingKind.OBJECTIVE,
+        subject="trading",
+        title=Title(zh="交易网关切换时间未达标", en="switch time of trading gateways missed"),
+        detail=Title(zh="实测 72.100 秒，限值 60 秒", en="measured 72.100 s, at most 60 s"),
+        owner="li",
+        due="2026-12-21",
+    )
+    old = new.model_copy(
+        update={"id": "F-20260516T093000-11aa-1", "kind": FindingKind.CHECK, "owner": None, "due": "2026-06-15"}
+    )
+    closed = old.model_copy(update={"id": "F-20260516T093000-11aa-2", "due": "2027-01-01"})
+    return record.model_copy(
+        update={
+            "operator": "li",
+            "announcement": "2026-118",
+            "approvals": (
+                Approval(by="chen", role="approver", at=START - 86400, plan_digest=record.plan_digest, note="OK"),
+                Approval(by="zhang", role="commander", at=START - 3600, plan_digest="0" * 64),
+            ),
+            "ledger": LedgerPlace(seq=42, digest="ab" * 32),
+            "findings": (new,),
+            "earlier_findings": (
+                FindingState(
+                    finding=closed,
+                    closed_at="2026-07-01T02:00:00Z",
+                    closed_by="wang",
+                    retest_run="20260701T093000-x",
+                ),
+                FindingState(finding=old),
+            ),
         }
     )
 

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from orchestrator.model.event import Outcome
 from orchestrator.model.plan import Phase
 from orchestrator.model.record import RunRecord
 from orchestrator.report import timeline
@@ -16,6 +17,7 @@ from orchestrator.report.texts import Language
 from tests.report import record_example
 from tests.report.conftest import Rendered, rendered
 
+PLANNED = (Outcome.SUCCEEDED, Outcome.UNDONE, Outcome.SKIPPED, Outcome.WOULD_CHANGE)
 WORDS: dict[Language, tuple[str, ...]] = {
     "zh": (
         "中断与恢复",
@@ -48,15 +50,26 @@ WORDS: dict[Language, tuple[str, ...]] = {
 
 
 def section(found: Rendered) -> str:
-    return found.html.partition('<section id="interruptions">')[2].partition("</section>")[0]
+    return found.html.partition('<section id="deviations">')[2].partition("</section>")[0]
 
 
-def test_only_a_run_that_was_interrupted_has_the_section(report: Rendered) -> None:
+def test_only_a_run_that_was_interrupted_speaks_of_it(report: Rendered) -> None:
     record = report.record
-    assert bool(section(report)) is bool(record.interruptions or record.decisions or record.aborts)
+    heading = "<h3>中断与恢复</h3>" if report.language == "zh" else "<h3>Interruptions</h3>"
+    assert (heading in section(report)) is bool(record.interruptions)
+
+
+def test_a_run_that_went_by_its_plan_says_so_and_no_other_does(report: Rendered) -> None:
+    record = report.record
+    said = "本次运行按预案执行，无中断" if report.language == "zh" else "The run went by its plan"
+    odd = [step for step in record.steps if step.attempt > 1 or step.outcome not in PLANNED]
+    away = record.interruptions or record.decisions or record.aborts
+    assert (said in section(report)) is (bool(record.steps) and not away and not odd)
+
+
+def test_every_section_has_a_number_of_its_own(report: Rendered) -> None:
     numbers = re.findall(r'<span class="section-number">(.*?)</span>', report.html)
-    assert len(set(numbers)) == len(numbers)
-    assert len(numbers) == 12 + bool(section(report)) + 3 + (record.ground_truth is not None)
+    assert len(set(numbers)) == len(numbers) == 17 + 3 + (report.record.ground_truth is not None)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -69,7 +82,8 @@ def test_it_tells_when_for_how_long_what_was_open_and_how_it_was_settled(languag
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_an_abort_alone_speaks_of_no_span_of_time(language: Language) -> None:
     text = section(rendered("hostile", language))
-    assert text.count("<table") == 1
+    table = text.partition("<table")[2].partition("</table>")[0]
+    assert table.count("<tr>") == 2, "a row of headings, and the abort"
     assert ("没有执行程序在运行" in text, "Nobody was at work" in text) == (False, False)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from orchestrator.model.drill import Check, FaultManner, Mode, Response
 from orchestrator.model.event import CheckResult, Outcome
+from orchestrator.model.evidence import FindingKind
+from orchestrator.model.people import PersonRole
 from orchestrator.model.plan import Action, FaultSource, Phase
 from orchestrator.model.topology import GatewayClass
 from orchestrator.model.verdict import Integrity, ObjectiveState, Restoration, RunOutcome
@@ -36,6 +38,9 @@ GROUPS: list[tuple[str, type[StrEnum]]] = [
     ("check", Check),
     ("check_result", CheckResult),
     ("step_outcome", Outcome),
+    ("form", Mode),
+    ("role", PersonRole),
+    ("finding_kind", FindingKind),
 ]
 PACKAGE = ROOT / "orchestrator" / "report"
 
