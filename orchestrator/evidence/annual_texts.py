@@ -1,0 +1,44 @@
+"""The texts of the annual summary, in Chinese and in English. A key without a text is our bug and raises."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from pydantic import TypeAdapter
+
+from orchestrator.model.base import Title
+from orchestrator.report.texts import Language
+
+_JOINT = {"zh": "、", "en": ", "}
+
+
+@cache
+def catalogue() -> dict[str, Title]:
+    """Every text by its key `group.name`."""
+    text = files("orchestrator.evidence").joinpath("annual_texts.yml").read_text(encoding="utf-8")
+    groups = TypeAdapter(dict[str, dict[str, Title]]).validate_python(yaml.safe_load(text))
+    return {f"{group}.{name}": title for group, titles in groups.items() for name, title in titles.items()}
+
+
+@dataclass(frozen=True)
+class AnnualTexts:
+    """The catalogue in one language."""
+
+    language: Language
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of a key, with its {placeholders} filled in."""
+        text = self.of(catalogue()[key])
+        return text.format(**values) if values else text
+
+    def of(self, title: Title) -> str:
+        return title.zh if self.language == "zh" else title.en
+
+    def named(self, group: str, name: str) -> str:
+        """The text of something that a site may have otherwise: its own name if the catalogue has none."""
+        return self.of(catalogue()[f"{group}.{name}"]) if f"{group}.{name}" in catalogue() else name
+
+    def joined(self, items: Iterable[str]) -> str:
+        return _JOINT[self.language].join(items)
