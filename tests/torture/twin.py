@@ -102,17 +102,22 @@ class Night:
         self._until(lambda: process.poll() is not None or self.stage.state(self.run)["epoch"] > epoch, "taken over")
 
     def _to_the_end(self) -> int:
-        """Resume until it is closed, or until it asks for a person twice in vain. The last exit code."""
-        code = -1
-        for _ in range(3):
-            assert self.process is not None
-            code = self._exit_code(self.process)
-            self.story.append(f"exit {code}")
+        """Resume until it is closed, or until it asks for a person three times in vain. The last exit code."""
+        code = self._left()
+        for _ in range(2):
             if self.stage.state(self.run)["status"] == "closed":
-                return code
+                break
             if code == 5:
                 self._answer()
             self._resume()
+            code = self._left()
+        return code
+
+    def _left(self) -> int:
+        """Exit code of the orchestrator that is at work, once it has left."""
+        assert self.process is not None
+        code = self._exit_code(self.process)
+        self.story.append(f"exit {code}")
         return code
 
     def _answer(self) -> None:
@@ -138,12 +143,10 @@ class Night:
 
     def _hurt(self) -> bool:
         """Wait for a moment, then hurt something. False: the run was over before."""
-        target = self.stage.event_count(self.run) + self.dice.randrange(1, 14)
         process = self.process
         assert process is not None
-        self._until(
-            lambda: process.poll() is not None or self.stage.event_count(self.run) >= target, "something happens"
-        )
+        for _ in range(self.dice.randrange(1, 14)):
+            self._next_event(process, self.stage.event_count(self.run))
         if self.dice.random() < 0.6:  # in mid-step
             end = time.monotonic() + self.dice.random() * 1.5
             self._until(lambda: process.poll() is not None or time.monotonic() >= end, "a moment")
@@ -157,6 +160,12 @@ class Night:
         self.tally.hurts[how] += 1
         self.story.append(f"{how} after {last}")
         return True
+
+    def _next_event(self, process: subprocess.Popen[str], before: int) -> None:
+        """However busy the machine is, one step of the run ends within that time, or its orchestrator has left."""
+        self._until(
+            lambda: process.poll() is not None or self.stage.event_count(self.run) > before, "something happens"
+        )
 
     def _is_touched(self) -> bool:
         return self._exit_code_now() is not None or self.stage.has(self.run, "fault_on")
