@@ -3,22 +3,31 @@
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.lever import LeverFile
+from orchestrator.adapters.secrets import NO_MASK, Mask
+from orchestrator.adapters.timestamping import HttpStamper
 from orchestrator.adapters.world import SiteWorld, Tools
 from orchestrator.engine import Assignment
 from orchestrator.engine.run import locks_of
 from orchestrator.errors import DefinitionError, DrillctlError, NeedsPerson, Refused
+from orchestrator.evidence.keys import firm_keys, local_keys, make_local_keys
+from orchestrator.evidence.ledger import Ledger
+from orchestrator.evidence.pack import Seals
+from orchestrator.evidence.sign import sign_detached
+from orchestrator.evidence.stamp import InternalStamper
 from orchestrator.journal import RunState, SqliteJournal
 from orchestrator.loader.document import read
 from orchestrator.loader.site import LoadedSite, load_site
+from orchestrator.model.evidence import EvidenceSettings
 from orchestrator.model.plan import Plan
 from orchestrator.twin import Twin
 
@@ -78,11 +87,20 @@ class Places:
     def state(self, site: str) -> Path:
         return Path(os.environ.get("DRILLCTL_STATE") or Path.cwd() / ".drillctl" / site)
 
-    def journal(self, site: str) -> SqliteJournal:
-        return SqliteJournal(self.state(site) / "journal.db", SystemClock())
+    def journal(self, site: str, mask: Mask = NO_MASK) -> SqliteJournal:
+        """What `mask` takes out comes into no event."""
+        return SqliteJournal(self.state(site) / "journal.db", SystemClock(), mask.data)
 
     def lever(self, site: str) -> LeverFile:
         return LeverFile(self.state(site))
+
+    def keys(self, site: str) -> Path:
+        """Local keys, for rehearsals."""
+        return self.state(site) / "keys"
+
+    @property
+    def ledger(self) -> Path:
+        return self.reports / "ledger"
 
 
 def clock() -> SystemClock:
@@ -233,7 +251,32 @@ def copy_of(state: RunState) -> LoadedSite:
     return found
 
 
-def world_on_twin(places: Places, run: OpenRun, twin: Twin) -> SiteWorld:
+def world_on_twin(places: Places, run: OpenRun, twin: Twin, mask: Mask) -> SiteWorld:
     """The production path's world, with the twin's keys and the twin as the source of the fault."""
-    tools = Tools(places.playbooks, places.drills / "checks", consent_tcp=True)
+    tools = Tools(places.playbooks, places.drills / "checks", consent_tcp=True, mask=mask)
     return SiteWorld(run.site, tools, twin.ssh_settings(run.job.run), run.job, twin)
+
+
+def seals_of(places: Places, site: LoadedSite, settings: EvidenceSettings, *, simulated: bool) -> Seals:
+    """What a run of this site is signed and stamped with: rehearsals with local keys, made when there are none; runs
+    on the real site with what `evidence.yml` names, or not at all.
+    """
+    name, title = site.topology.site.name, site.topology.site.title.en
+    local = local_keys(places.keys(name))
+    if not simulated:
+        stamping = settings.stamping
+        return Seals(
+            firm_keys(settings.signing, site.folder, local) if settings.signing else None,
+            HttpStamper(stamping.url) if stamping else None,
+            Path(stamping.certificates) if stamping else None,
+        )
+    keys = local or make_local_keys(places.keys(name), title, datetime.now(UTC))
+    keys = keys if settings.sm2 else replace(keys, sm2=None)
+    return Seals(keys, InternalStamper(keys.tsa) if keys.tsa else None)
+
+
+def ledger_with(places: Places, seals: Seals, said: Callable[[str], None]) -> Ledger:
+    """The ledger of all runs; its head is signed by whoever signs here."""
+    keys = seals.keys
+    sign = partial(sign_detached, keys) if keys and keys.key else None
+    return Ledger(places.ledger, SystemClock(), sign, said)

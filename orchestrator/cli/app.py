@@ -45,4 +45,6 @@ for _module in ("init", "audit", "drills", "plan", "rehearse", "run", "status", 
 app.add_typer(importlib.import_module("orchestrator.cli.lever").lever, name="lever")
 for _module in ("report", "schema"):
     _add(_module)
+app.add_typer(importlib.import_module("orchestrator.cli.evidence").evidence, name="evidence")
+app.add_typer(importlib.import_module("orchestrator.cli.findings").findings, name="findings")
 app.add_typer(importlib.import_module("orchestrator.cli.twin").twin, name="twin")

@@ -4,7 +4,7 @@ came out.
 
 import getpass
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 
 from orchestrator.adapters.clock import SystemClock
-from orchestrator.adapters.recording import NAME, read_observations
-from orchestrator.adapters.versions import versions
+from orchestrator.adapters.secrets import NO_MASK, Mask
+from orchestrator.cli.closing import Keeping, Left, keep_truth
 from orchestrator.cli.live import progress
 from orchestrator.cli.needs import Standing, needed, on_site, question_as_data, said, show_needs, standing_of
 from orchestrator.engine import Assignment, End, Engine, Stops
@@ -24,11 +24,8 @@ from orchestrator.journal import SqliteJournal
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import FaultManner
 from orchestrator.model.people import PersonRole
-from orchestrator.model.plan import Fault, FaultSource, Plan
-from orchestrator.model.record import RunRecord
+from orchestrator.model.plan import Fault, Plan
 from orchestrator.model.verdict import Restoration
-from orchestrator.report.assemble import assemble
-from orchestrator.report.render import write
 from orchestrator.report.terminal import summary
 from orchestrator.twin import Twin, ensure_sealed
 from orchestrator.wiring import OpenRun, Place, Places, new_run, open_run, world_on_twin
@@ -55,8 +52,8 @@ class Stage:
         console = Console(stderr=as_json, soft_wrap=True, highlight=False)
         return cls(places, site, places.site_name(site), console, as_json)
 
-    def journal(self) -> SqliteJournal:
-        return self.places.journal(self.name)
+    def journal(self, mask: Mask = NO_MASK) -> SqliteJournal:
+        return self.places.journal(self.name, mask)
 
 
 def refuse_lever(stage: Stage) -> None:
@@ -120,14 +117,15 @@ def carry_through(stage: Stage, run: OpenRun, twin: Twin) -> int:
     A twin that was brought up for the run is taken down once the run is closed, never before: while it is not, the
     twin is what `resume` goes on with.
     """
-    journal = stage.journal()
+    keeping = Keeping.of(stage.places, run.site, stage.console.print, home=stage.places.site_folder(stage.site))
+    journal = stage.journal(keeping.mask)
     closed = False
     try:
-        end = _drive(stage, run, twin, journal)
+        keeping.open(run.job, journal.events(run.job.run))
+        end = _drive(stage, run, twin, journal, keeping.mask)
         closed = end is End.CLOSED
-        record = record_of(stage.places, run, journal, _truth(twin))
-        show(stage, record, write(record, run.job.folder), end, standing_of(journal, run.job.run, leaving=True))
-        return _EXIT.get(end, record.verdict.exit_code)
+        keep_truth(run.job.folder, _truth(twin))
+        return conclude(stage, run.job, journal, keeping, end)
     finally:
         journal.close()
         if not closed:
@@ -136,14 +134,21 @@ def carry_through(stage: Stage, run: OpenRun, twin: Twin) -> int:
             twin.down()
 
 
-def _drive(stage: Stage, run: OpenRun, twin: Twin, journal: SqliteJournal) -> End:
+def conclude(stage: Stage, job: Assignment, journal: SqliteJournal, keeping: Keeping, end: End) -> int:
+    """Write down what the run came to; a closed one is sealed. Exit code of the run."""
+    left = keeping.leave(job, journal.events(job.run), closed=end is End.CLOSED)
+    show(stage, left, end, standing_of(journal, job.run, leaving=True))
+    return _EXIT.get(end, left.exit_code)
+
+
+def _drive(stage: Stage, run: OpenRun, twin: Twin, journal: SqliteJournal, mask: Mask) -> End:
     job, topology = run.job, run.site.topology
     twin.keep()
     take_out_of_service(job, twin)
     stops = Stops(lever=stage.places.lever(stage.name).reason)
     past = journal.events(job.run)
     with progress(stage.console, job.run, job.plan, topology, past) as listener:
-        world = world_on_twin(stage.places, run, twin)
+        world = world_on_twin(stage.places, run, twin, mask)
         end = Engine(job, world, journal, SystemClock(), [listener], stops=stops, resumed=run.resumed).run()
     if end is End.CLOSED:
         put_back_in_service(job, twin)
@@ -174,44 +179,30 @@ def _truth(twin: Twin) -> dict[str, Any] | None:
         return None
 
 
-def record_of(places: Places, run: OpenRun, journal: SqliteJournal, ground_truth: dict[str, Any] | None) -> RunRecord:
-    """Everything a report stands on, from the journal and the run's folder."""
-    job = run.job
-    return assemble(
-        job.run,
-        job.plan,
-        job.topology,
-        journal.events(job.run),
-        read_observations(job.folder / NAME),
-        operator=getpass.getuser(),
-        fault_source=FaultSource.TWIN,
-        versions=versions(places.playbooks),
-        ground_truth=ground_truth,
-    )
-
-
-def show(stage: Stage, record: RunRecord, paths: Mapping[str, Path], end: End, standing: Standing) -> None:
-    """The summary, where the reports are, and whom to call where not all is well."""
+def show(stage: Stage, left: Left, end: End, standing: Standing) -> None:
+    """The summary, where the reports and the evidence are, and whom to call where not all is well."""
+    record = left.record
     stage.console.print(summary(record))
     for language in ("zh", "en"):
-        stage.console.print(f"report {language}: {paths[language]}")
+        stage.console.print(f"report {language}: {left.reports[language]}")
+    stage.console.print(left.said)
     if end is not End.CLOSED:
         show_needs(stage.console, [said(standing), *needed(standing, stage.site)])
     elif record.verdict.restoration is Restoration.NOT_PROVED:
         for person in record.topology.people.with_role(PersonRole.COMMANDER)[:1]:
             stage.console.print(f"[bold red]not restored[/]: call the commander, {person.name.en}, {person.phone}")
     if stage.as_json:
-        typer.echo(json.dumps(_document(record, paths, end, standing), ensure_ascii=False))
+        typer.echo(json.dumps(_document(left, end, standing), ensure_ascii=False))
 
 
-def _document(record: RunRecord, paths: Mapping[str, Path], end: End, standing: Standing) -> dict[str, Any]:
+def _document(left: Left, end: End, standing: Standing) -> dict[str, Any]:
     """`end`: closed, waiting (for the answers to `questions`) or paused."""
     fields = {"outcome", "restoration", "objectives", "integrity"}
     return {
-        "run": record.run,
+        "run": left.record.run,
         "end": end.value,
-        "verdict": record.verdict.model_dump(mode="json", include=fields),
+        "verdict": left.record.verdict.model_dump(mode="json", include=fields),
         "questions": [question_as_data(item) for item in standing.questions],
-        "report": str(paths["zh"]),
-        "evidence": str(standing.state.folder),
+        "report": str(left.reports["zh"]),
+        "evidence": str(left.evidence),
     }

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import typer
 
-from orchestrator.cli.conduct import Stage, carry_through, record_of, show
-from orchestrator.cli.needs import on_site, standing_of
+from orchestrator.cli.closing import Keeping
+from orchestrator.cli.conduct import Stage, carry_through, conclude
+from orchestrator.cli.needs import on_site
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
 from orchestrator.engine import End, guard
 from orchestrator.errors import DrillctlError, NeedsPerson, Refused
@@ -16,7 +17,6 @@ from orchestrator.loader.drill import load_drill
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan, digest_of
-from orchestrator.report.render import write
 from orchestrator.twin import Twin, ensure_sealed
 from orchestrator.wiring import OpenRun, Place, Places, reopen
 
@@ -121,6 +121,6 @@ def _close_without_twin(stage: Stage, journal: SqliteJournal, opened: OpenRun) -
     stage.console.print(
         f"[bold red]twin {place.twin} is gone[/]: run {job.run} cannot go on; it is closed, its locks are free"
     )
-    record = record_of(stage.places, opened, journal, None)
-    show(stage, record, write(record, job.folder), End.CLOSED, standing_of(journal, job.run))
-    return record.verdict.exit_code
+    keeping = Keeping.of(stage.places, opened.site, stage.console.print, home=stage.places.site_folder(stage.site))
+    keeping.open(job, journal.events(job.run))
+    return conclude(stage, job, journal, keeping, End.CLOSED)

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, TypeAdapter
 
+from orchestrator.evidence.annual_model import AnnualSummary
 from orchestrator.model.drill import Drill
+from orchestrator.model.evidence import EvidenceSettings
 from orchestrator.model.people import People
 from orchestrator.model.record import RunRecord
 from orchestrator.model.topology import Profile, Topology
@@ -25,7 +27,12 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
     topology["required"] = [name for name in topology["required"] if name != "profiles"]
     found: dict[str, dict[str, Any]] = {"topology.schema.json": topology}
-    models: dict[str, type[BaseModel]] = {"drill.schema.json": Drill, "run.schema.json": RunRecord}
+    models: dict[str, type[BaseModel]] = {
+        "annual.schema.json": AnnualSummary,
+        "drill.schema.json": Drill,
+        "evidence.schema.json": EvidenceSettings,
+        "run.schema.json": RunRecord,
+    }
     found |= {name: model.model_json_schema(by_alias=True) for name, model in models.items()}
     found["people.schema.json"] = People.model_json_schema()
     found["profiles.schema.json"] = TypeAdapter(dict[str, Profile]).json_schema()

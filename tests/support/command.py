@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator.model.record import RunRecord
@@ -37,9 +38,10 @@ class Said:
         return RunRecord.model_validate_json(text)
 
 
-def _environment(state: Path) -> dict[str, str]:
+def _environment(state: Path, more: Mapping[str, str]) -> dict[str, str]:
     return {
         **os.environ,
+        **more,
         "DRILLCTL_REPORTS": str(state / "reports"),
         "DRILLCTL_STATE": str(state / "state"),
         "DRILLCTL_DEBUG": "1",
@@ -47,12 +49,12 @@ def _environment(state: Path) -> dict[str, str]:
     }
 
 
-def drillctl(*arguments: str, state: Path) -> Said:
-    """Run it with reports and journal of its own under `state`."""
+def drillctl(*arguments: str, state: Path, more: Mapping[str, str] = MappingProxyType({})) -> Said:
+    """Run it with reports and journal of its own under `state`. `more`: variables of its environment."""
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator", *arguments],
         cwd=ROOT,
-        env=_environment(state),
+        env=_environment(state, more),
         capture_output=True,
         text=True,
         timeout=LONGEST_S,
@@ -68,7 +70,7 @@ def drillctl_running(*arguments: str, state: Path) -> Iterator["Running"]:
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "orchestrator", *arguments],
         cwd=ROOT,
-        env=_environment(state),
+        env=_environment(state, {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -78,7 +78,7 @@ def test_a_gateway_that_never_comes_back_is_named_and_the_others_are_restored(tm
     for config in record.configurations:
         assert config.sha256_before == config.sha256_after, f"{config.gateway} has its own file again"
     assert twin.truth()["duplicates"] == 0
-    assert "nq-md-1" in (Path(said.document["evidence"]) / "report.zh.html").read_text(encoding="utf-8")
+    assert "nq-md-1" in Path(said.document["report"]).read_text(encoding="utf-8")
 
 
 def test_a_baseline_that_is_not_met_touches_nothing(tmp_path: Path, twin: Twin) -> None:
