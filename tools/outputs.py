@@ -19,7 +19,8 @@ _BLOCK = re.compile(r"(<!-- output: (?P<command>.+?) -->\n```text\n)(?P<body>.*?
 _VARYING = (
     (re.compile(r"\d{8}T\d{6}-([a-z-]+)-[0-9a-f]{4}"), r"START-\1-XXXX"),
     (re.compile(r"\d{2}:\d{2}:\d{2}(\.\d+)?"), "HH:MM:SS"),
-    (re.compile(r"(report \w\w: )\S*/reports/"), r"\1reports/"),
+    (re.compile(r"((?:report \w\w|evidence): )\S*/reports/"), r"\1reports/"),
+    (re.compile(r"signed by [0-9a-f]+…, stamped \S+"), "signed by WHOM, stamped WHEN"),
     (re.compile(r"\d+\.\d+"), "N"),
     # which gateways came home by themselves is a matter of milliseconds
     (re.compile(r"(home-\d+: [^(:\n]*)(?:: nothing to do| \([^)]*\))"), r"\1"),

@@ -51,11 +51,11 @@ class Left:
     reports: Mapping[str, Path]
     evidence: Path
     said: str
-    sealed: bool = True
+    sealed: bool = False
 
     @property
     def exit_code(self) -> int:
-        """A run whose evidence cannot be sealed has not passed whole."""
+        """A closed run whose evidence cannot be sealed has not passed whole."""
         return self.record.verdict.exit_code or (0 if self.sealed else 1)
 
 
@@ -122,7 +122,7 @@ class Keeping:
             return self.seal(job, events)
         except DrillctlError as error:
             said = f"[bold red]not sealed[/]: {escape(str(error))}; then `drillctl evidence seal {job.run}`"
-            return Left(record, write(record, job.folder), job.folder, said, sealed=False)
+            return Left(record, write(record, job.folder), job.folder, said)
 
     def seal(self, job: Assignment, events: Sequence[Event]) -> Left:
         """Make the pack of a closed run, and say so on the ledger. Refused: a secret was found, say."""
@@ -140,7 +140,7 @@ class Keeping:
         self._stamp_head()
         self._send_head()
         reports = {language: home / pack.REPORT / f"report.{language}.html" for language in get_args(Language)}
-        return Left(record, reports, home, seal_in_words(sealed))
+        return Left(record, reports, home, seal_in_words(sealed), sealed=True)
 
     def _is_sealed(self, run: str) -> bool:
         return any(line.kind is LedgerKind.PACK_SEALED and line.data["run"] == run for line in self.ledger.lines())

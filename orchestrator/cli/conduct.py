@@ -68,9 +68,12 @@ def refuse_lever(stage: Stage) -> None:
 
 
 def begin(stage: Stage, site: LoadedSite, plan: Plan, twin: Twin, *, owned: bool, wait: bool) -> OpenRun:
-    """A new run of the plan on this twin; its id is printed first. Refused leaves nothing."""
+    """A new run of the plan on this twin; its id is printed first. Refused leaves nothing: a run whose evidence could
+    not be kept does not begin.
+    """
     ensure_sealed()
     _same_site(site, twin)
+    Keeping.of(stage.places, site, stage.console.print).ledger.publish()
     journal = stage.journal()
     try:
         opened = when_free(stage, wait, lambda: _open(stage, journal, site, plan, Place.of(twin, owned=owned)))
@@ -185,7 +188,7 @@ def show(stage: Stage, left: Left, end: End, standing: Standing) -> None:
     stage.console.print(summary(record))
     for language in ("zh", "en"):
         stage.console.print(f"report {language}: {left.reports[language]}")
-    stage.console.print(left.said)
+    stage.console.print(f"evidence: {left.evidence}\n  {left.said}" if left.sealed else left.said)
     if end is not End.CLOSED:
         show_needs(stage.console, [said(standing), *needed(standing, stage.site)])
     elif record.verdict.restoration is Restoration.NOT_PROVED:

@@ -145,8 +145,9 @@ class Night:
         """Wait for a moment, then hurt something. False: the run was over before."""
         process = self.process
         assert process is not None
-        for _ in range(self.dice.randrange(1, 14)):
-            self._next_event(process, self.stage.event_count(self.run))
+        target = self.stage.event_count(self.run) + self.dice.randrange(1, 14)
+        while process.poll() is None and (count := self.stage.event_count(self.run)) < target:
+            self._next_event(process, count)
         if self.dice.random() < 0.6:  # in mid-step
             end = time.monotonic() + self.dice.random() * 1.5
             self._until(lambda: process.poll() is not None or time.monotonic() >= end, "a moment")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.evidence.verify_archive import verify_archive
 from orchestrator.model.plan import Action
 from orchestrator.model.record import RunRecord
-from orchestrator.model.verdict import ObjectiveState, Restoration, RunOutcome
+from orchestrator.model.verdict import Integrity, ObjectiveState, Restoration, RunOutcome
 from tests.support.command import Said, drillctl
 from tests.support.sites import RoomSpec, SiteSpec, write_site
 from tools.outputs import blocks, documents, is_rehearsal, normalised
@@ -38,6 +39,8 @@ def passed(said: Said) -> RunRecord:
     moved_as_planned(record)
     for config in record.configurations:
         assert config.sha256_before == config.sha256_after is not None
+    assert record.verdict.integrity is Integrity.SEALED
+    assert verify_archive(Path(said.document["evidence"]).parents[1]) == []
     return record
 
 
@@ -132,6 +135,16 @@ def test_both_lines_down_is_refused_with_the_gateways_names(tmp_path: Path) -> N
     assert "NO_PATH: gateway nq-trade-1 (W100200) has no path left" in said.err
     assert said.out == ""
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_run_whose_evidence_could_not_be_kept_does_not_begin(tmp_path: Path) -> None:
+    ledger = tmp_path / "reports/ledger"
+    ledger.mkdir(parents=True)
+    (ledger / "head.json").write_text('{"digest":"' + "0" * 64 + '","size":7}\n', encoding="utf-8")
+    said = drillctl("rehearse", *CENTRE, "--json", state=tmp_path)
+    assert (said.code, said.out) == (3, "")
+    assert "LEDGER_BROKEN: " in said.err
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["ledger"]
 
 
 def test_run_outside_a_twin_is_not_approved(tmp_path: Path) -> None:

@@ -28,6 +28,6 @@ def sealing(run: RunId, site: Site = DEFAULT_SITE, as_json: Json = False) -> Non
         left = keeping.seal(Assignment(run, state.epoch, state.plan, copy.topology, state.folder), journal.events(run))
     finally:
         journal.close()
-    console.print(f"evidence: {left.evidence} ({left.said})")
+    console.print(f"evidence: {left.evidence}\n  {left.said}")
     if as_json:
         typer.echo(json.dumps({"run": run, "evidence": str(left.evidence)}))
