@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -176,16 +175,6 @@ def test_data_is_masked_at_any_depth_and_its_names_stay() -> None:
     data = {"hunter22": [{"a": "x hunter22"}, ("hunter22", 1, None, True)]}
     assert Mask(["hunter22"]).data(data) == {"hunter22": [{"a": f"x {MASKED}"}, [MASKED, 1, None, True]]}
     assert NO_MASK.data(data) is data
-
-
-def test_a_whole_journal_and_thirty_values_take_less_than_half_a_second() -> None:
-    """A run has some sixty events; the largest holds a hundred checks."""
-    mask = Mask(f"S3cret-{number:04d}-value" for number in range(30))
-    checks = [{"check": "login", "target": f"gateway-{number}", "found": "172.60.101.30:7043"} for number in range(100)]
-    began = time.monotonic()
-    for _ in range(60):
-        assert mask.data({"records": checks}) == {"records": checks}
-    assert time.monotonic() - began < 0.5
 
 
 def test_what_a_host_says_is_masked_before_anybody_hears_it() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters.secrets import MASKED, Mask
 from orchestrator.engine import End
 from orchestrator.engine.run import locks_of
 from orchestrator.errors import JournalFailed, Refused, Superseded
@@ -146,3 +147,14 @@ def test_a_message_is_taken_once_with_its_event(stage: Stager) -> None:
     play.journal.take("r1", epoch, message)
     assert play.journal.waiting("r1") == []
     assert [event.kind for event in play.events] == [EventKind.OPENED, EventKind.MESSAGE]
+
+
+def test_what_is_told_nowhere_comes_into_no_event_and_the_chain_holds(stage: Stager, tmp_path: Path) -> None:
+    play = stage()
+    journal = SqliteJournal(tmp_path / "masked.db", play.world.clock, Mask(["Tr4nsfer-9931"]).data)
+    epoch = journal.open_run("r1", play.plan, tmp_path, "tester", [])
+    journal.append("r1", epoch, EventKind.NOTE, {"what": "error", "text": "login with Tr4nsfer-9931 refused"})
+    events = journal.events("r1")
+    journal.close()
+    assert (events[-1].data["text"], chain_is_valid(events)) == (f"login with {MASKED} refused", True)
+    assert b"Tr4nsfer-9931" not in b"".join(path.read_bytes() for path in tmp_path.glob("masked.db*"))
