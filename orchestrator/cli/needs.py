@@ -10,8 +10,10 @@ from rich.text import Text
 
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.cli.options import DEFAULT_SITE
+from orchestrator.evidence.pack import LEDGER, PACK
 from orchestrator.history import PAUSED_STATE, WAITING_STATE, Question, phase_of, questions
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
+from orchestrator.journal.owner import is_gone
 from orchestrator.model.plan import Phase
 from orchestrator.ports import Message
 
@@ -94,6 +96,9 @@ def detail(standing: Standing) -> str:
 def needed(standing: Standing, site: Path) -> Iterator[str]:
     """What people have to do, whom to call, and the very commands. Nothing where nothing is needed."""
     where = on_site(site)
+    if is_unsealed(standing.state):
+        yield "its evidence is not sealed:"
+        yield f"  drillctl evidence seal {standing.run}{where}"
     if standing.word in ("closed", "running"):
         return
     for question in standing.questions if standing.word == "waiting" else ():
@@ -103,6 +108,12 @@ def needed(standing: Standing, site: Path) -> Iterator[str]:
     elif standing.word == "waiting":
         yield "when all is decided:"
     yield f"  drillctl resume {standing.run}{where}"
+
+
+def is_unsealed(state: RunState) -> bool:
+    """A closed run whose orchestrator is gone and that has no pack: it was killed before, or the seal was refused."""
+    known = state.status == CLOSED and (state.folder / LEDGER).exists() and not (state.folder / PACK).exists()
+    return known and is_gone(state.process)
 
 
 def _asked(question: Question, run: str, where: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ import typer
 
 from orchestrator.cli.closing import Keeping
 from orchestrator.cli.conduct import Stage, carry_through, conclude
-from orchestrator.cli.needs import on_site
+from orchestrator.cli.needs import is_unsealed, on_site
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
 from orchestrator.engine import End, guard
 from orchestrator.errors import DrillctlError, NeedsPerson, Refused
@@ -46,6 +46,9 @@ def resume(
 
 def _reopened(stage: Stage, journal: SqliteJournal, run: str) -> OpenRun:
     state = journal.state(run)
+    if is_unsealed(state):
+        seal = f"`drillctl evidence seal {run}{on_site(stage.site)}` seals it"
+        raise Refused("RUN_CLOSED", f"run {run} is closed, and only its evidence is not sealed yet; {seal}")
     if state.status != CLOSED:
         events = journal.events(run)
         if not chain_is_valid(events):

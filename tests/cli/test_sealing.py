@@ -95,6 +95,8 @@ def test_a_secret_that_came_past_every_filter_stops_the_seal(tmp_path: Path) -> 
     assert SECRET not in line
     assert not (tmp_path / "reports" / run.id / "pack").exists()
     assert LedgerKind.PACK_SEALED not in kinds(tmp_path)
+    assert f"  drillctl evidence seal {run.id}\n" in drillctl("status", state=tmp_path).out
+    refused(drillctl("resume", run.id, state=tmp_path), 3, "RUN_CLOSED: ")
     said = drillctl("evidence", "seal", run.id, "--json", state=tmp_path)  # it is a secret no longer
     assert said.code == 0, said.err
     assert drillctl("evidence", "verify", said.document["evidence"], state=tmp_path).code == 0

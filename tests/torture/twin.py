@@ -7,6 +7,7 @@ it is closed or waits for a named decision. Then the fronts' ground truth, the h
 import json
 import os
 import random
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -21,6 +22,8 @@ from typing import Any
 import yaml
 
 from orchestrator.adapters.gateway_spec import gateway_spec
+from orchestrator.evidence.pack import PACK
+from orchestrator.evidence.verify import verify_pack
 from orchestrator.journal import chain_is_valid
 from orchestrator.loader.site import load_site
 from orchestrator.model.event import Event, EventKind
@@ -70,6 +73,7 @@ class Night:
     process: subprocess.Popen[str] | None = None
     story: list[str] = field(default_factory=list)
     frozen: list[subprocess.Popen[str]] = field(default_factory=list)
+    by_hand: Counter[str] = field(default_factory=Counter)  # gateway number → starts by the person who was called
 
     def play(self, hurts: int) -> None:
         before = self.stage.instances()
@@ -121,8 +125,11 @@ class Night:
         return code
 
     def _answer(self) -> None:
-        """Whoever is called says: do it again."""
-        for step in {event.step_of for event in self.stage.questions(self.run)}:
+        """Whoever is called starts by hand what went elsewhere by itself, and says: do it again."""
+        steps = {event.step_of for event in self.stage.questions(self.run)}
+        if "prove" in steps:
+            self.by_hand.update(self.stage.bring_home())
+        for step in steps:
             said = self.stage.drillctl("decide", self.run, step, "repeat", "--reason", "the cable is in again")
             self._exit_code(said)
 
@@ -289,6 +296,7 @@ class Night:
         left = list(stage.leftovers(self.run)) if status == "closed" else []
         tally.leftovers += len(left)
         found += left
+        found += stage.unsealed(self.run) if status == "closed" else []
         if status == "closed":
             tally.closed += 1
             tally.passed += code == 0
@@ -302,7 +310,7 @@ class Night:
         """More starts of a gateway's process than attempts that could start it."""
         verb = {step["id"]: step["verb"] for step in self.stage.plan(self.run)["steps"]}
         number = {item["gateway"]: item["number"] for item in self.stage.plan(self.run)["gateways"]}
-        may: Counter[str] = Counter()
+        may = Counter(self.by_hand)
         for event in events:
             if event.kind in (EventKind.INTENT, EventKind.UNDO_INTENT) and verb[str(event.step)] in _CHANGING:
                 may.update(number[name] for name in event.data["targets"] if name in number)
@@ -477,6 +485,19 @@ class Stage:
                 yield f"{gateway.id}: {path} is not as it was"
         del run
 
+    def unsealed(self, run: str) -> Iterator[str]:
+        """A closed run that was killed before its seal is sealed now; its pack verifies."""
+        pack = self.scratch / "reports" / run / PACK
+        ledger = (self.scratch / "reports" / "ledger" / "ledger.jsonl").read_text(encoding="utf-8")
+        sealed = any(
+            line["kind"] == "pack.sealed" and line["data"]["run"] == run
+            for line in map(json.loads, ledger.splitlines())
+        )
+        if not sealed and self.drillctl("evidence", "seal", run).wait(STEP_S) != 0:
+            yield "closed, and cannot be sealed"
+            return
+        yield from (f"its pack does not verify: {fault}" for fault in verify_pack(pack))
+
     def _runs(self, gateway: str) -> bool:
         return load_site(self.site).topology.gateway[gateway].enabled
 
@@ -500,6 +521,23 @@ class Stage:
                 return True
             time.sleep(LOOK_S)
         return False
+
+    def bring_home(self) -> list[str]:
+        """Gateways that are logged in elsewhere than at the first front of their list, stopped and started again: one
+        that a frozen host has sent to its second front does not go back by itself, and is none of the drill's.
+        """
+        topology, current, shell = load_site(self.site).topology, self.truth()["current"], Shell(self.twin)
+        away = [
+            gateway
+            for gateway in topology.gateways
+            if gateway.enabled and current.get(gateway.number, {}).get("front") not in (None, gateway.servers[0])
+        ]
+        for gateway in away:
+            service = gateway_spec(topology, gateway)["service"]
+            for verb in ("stop", "start"):
+                shell.run(gateway.host, shlex.join(service[verb]))
+        self.is_at_home()
+        return [gateway.number for gateway in away]
 
     def note_originals(self) -> None:
         shell = Shell(self.twin)
