@@ -47,14 +47,15 @@ def test_a_run_that_was_killed_in_mid_switch_goes_on_and_passes(tmp_path: Path) 
     shown = drillctl("status", state=tmp_path).out
     assert f"drillctl resume {run}" in shown
     assert len(Twin.all()) == 1
-    record = brought_home(drillctl("resume", run, "--json", state=tmp_path))
+    said = drillctl("resume", run, "--json", state=tmp_path)
+    record = brought_home(said)
     assert (record.verdict.outcome, record.verdict.restoration) == PASSED
     (found,) = record.interruptions
     assert (found.cause, found.phase, [step.step for step in found.steps]) == ("lost", "switching", ["repoint-1"])
     assert record.verdict.lists_changed == 4
     for language, title in (("zh", "中断与恢复"), ("en", "Interruptions")):
-        report = (tmp_path / "reports" / run / f"report.{language}.html").read_text(encoding="utf-8")
-        assert f"</span>{title}</h2>" in report
+        report = Path(said.document["report"]).with_name(f"report.{language}.html").read_text(encoding="utf-8")
+        assert f"<h3>{title}</h3>" in report
     assert drillctl("resume", run, state=tmp_path).code == 3
 
 
