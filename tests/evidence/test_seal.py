@@ -256,6 +256,34 @@ def test_an_answer_that_is_no_stamp_is_none(office: Office) -> None:
         HttpStamper(url).stamp(query(b"x"))
 
 
+class Elsewhere(BaseHTTPRequestHandler):
+    """Sends whoever asks to another address, where an authority answers."""
+
+    to = ""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(302)
+        self.send_header("Location", self.to)
+        self.end_headers()
+
+    do_GET = do_POST  # noqa: N815 - the base class names it so
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Say nothing."""
+
+
+def test_nobody_sends_us_to_another_address(office: Office) -> None:
+    with serving(office.stamper(started_at(1))) as other:
+        elsewhere = type("Handler", (Elsewhere,), {"to": other})
+        with HTTPServer(("127.0.0.1", 0), elsewhere) as server:
+            thread = threading.Thread(target=server.handle_request)
+            thread.start()
+            with pytest.raises(Refused, match=r"NO_STAMP: .* 302"):
+                HttpStamper(f"http://127.0.0.1:{server.server_port}/tsa").stamp(query(b"x"))
+            thread.join()
+
+
 def test_an_authority_that_is_not_there_is_said_by_name() -> None:
     with HTTPServer(("127.0.0.1", 0), Authority) as server:
         url = f"http://127.0.0.1:{server.server_port}/tsa"
