@@ -117,16 +117,15 @@ class Keeping:
         record = self.record(job, events)
         if not closed:
             return Left(record, write(record, job.folder), job.folder, "not sealed: the run is not closed")
-        self._end_on_ledger(record)
         try:
-            return self.seal(job, events)
-        except DrillctlError as error:
-            said = f"[bold red]not sealed[/]: {escape(str(error))}; then `drillctl evidence seal {job.run}`"
+            return self.seal(job, events, record)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run has its report, and it is said
+            why = str(error) if isinstance(error, DrillctlError) else f"{type(error).__name__}: {error}"
+            said = f"[bold red]not sealed[/]: {escape(why)}; then `drillctl evidence seal {job.run}`"
             return Left(record, write(record, job.folder), job.folder, said)
 
-    def seal(self, job: Assignment, events: Sequence[Event]) -> Left:
+    def seal(self, job: Assignment, events: Sequence[Event], record: RunRecord) -> Left:
         """Make the pack of a closed run, and say so on the ledger. Refused: a secret was found, say."""
-        record = self.record(job, events)
         if self.seals.keys is not None:
             record = as_sealed(record)
         self._end_on_ledger(record)

@@ -25,7 +25,8 @@ def sealing(run: RunId, site: Site = DEFAULT_SITE, as_json: Json = False) -> Non
             raise Refused("RUN_OPEN", f"{found}; `drillctl status {run}` says what it needs")
         copy = copy_of(state)
         keeping = Keeping.of(places, copy, console.print, home=places.site_folder(site))
-        left = keeping.seal(Assignment(run, state.epoch, state.plan, copy.topology, state.folder), journal.events(run))
+        job, events = Assignment(run, state.epoch, state.plan, copy.topology, state.folder), journal.events(run)
+        left = keeping.seal(job, events, keeping.record(job, events))
     finally:
         journal.close()
     console.print(f"evidence: {left.evidence}\n  {left.said}")
