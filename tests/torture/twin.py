@@ -237,9 +237,11 @@ class Night:
         return bool(pids)
 
     def freeze_orchestrator(self) -> bool:
-        """It is taken over once its lease has ended, and wakes when another one has the run."""
+        """It is taken over once its lease has ended, and wakes when another one has the run. Frozen in the middle of
+        a write it holds the journal: then nobody can take over, and it goes on when it wakes.
+        """
         assert self.process is not None
-        old = self.process
+        old, epoch = self.process, self.stage.state(self.run)["epoch"]
         _signal(old.pid, signal.SIGSTOP)
         self.frozen.append(old)
         until = self.stage.state(self.run)["lease_until"]
@@ -247,6 +249,9 @@ class Night:
         self._resume()
         self._pass(self.dice.random() * 3)
         _signal(old.pid, signal.SIGCONT)
+        if self.stage.state(self.run)["epoch"] == epoch:
+            self.frozen.remove(old)
+            self.process = old
         return True
 
     def kill_sshd(self) -> bool:
@@ -578,7 +583,7 @@ def torture(hurts: int, scratch: Path, seed: int, tell: Callable[[str], None]) -
     try:
         stage.note_originals()
         while sum(tally.hurts.values()) < hurts:
-            scene = SCENES[tally.nights % len(SCENES)]
+            scene, told = SCENES[tally.nights % len(SCENES)], len(tally.wrong)
             tally.nights += 1
             if not stage.is_at_home():  # what the last run's end has left as its report says
                 stage = _anew(stage, scratch)
@@ -588,6 +593,8 @@ def torture(hurts: int, scratch: Path, seed: int, tell: Callable[[str], None]) -
             except AssertionError as error:
                 tally.wrong.append(f"{night.run} {scene}: {error}")
             tell(f"night {tally.nights}: {night.run} {'; '.join(night.story)}")
+            for item in tally.wrong[told:]:
+                tell(f"WRONG: {item}")
             if night.run and stage.state(night.run)["status"] != "closed":
                 stage = _anew(stage, scratch)
     finally:
