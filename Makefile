@@ -7,8 +7,7 @@ export LC_ALL := C.UTF-8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # A twin is made of network namespaces, which need root.
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo env "PATH=$(PATH)" LC_ALL=$(LC_ALL))
-# Two files of tests at a time: most of them wait, for a release time or a deadline.
-PYTEST := $(AS_ROOT) python -m pytest -n 2 --dist loadfile
+PYTEST := $(AS_ROOT) python -m pytest
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
