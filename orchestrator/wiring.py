@@ -19,6 +19,7 @@ from orchestrator.adapters.world import SiteWorld, Tools
 from orchestrator.engine import Assignment
 from orchestrator.engine.run import locks_of
 from orchestrator.errors import DefinitionError, DrillctlError, NeedsPerson, Refused
+from orchestrator.evidence.disk import folder_to_disk
 from orchestrator.evidence.keys import firm_keys, local_keys, make_local_keys
 from orchestrator.evidence.ledger import Ledger
 from orchestrator.evidence.pack import Seals
@@ -208,21 +209,13 @@ def _frozen(site: LoadedSite, folder: Path) -> LoadedSite:
             copy.flush()
             os.fsync(copy.fileno())
     for changed in (*(item for item in home.iterdir() if item.is_dir()), home, folder, folder.parent):
-        _folder_to_disk(changed)
+        folder_to_disk(changed)
     found = load_site(home / site.folder.name)
     if found.digest != site.digest:
         raise Refused(
             "SITE_CHANGED", f"expected {site.folder} as it was read a moment ago, found it changed; try again"
         )
     return found
-
-
-def _folder_to_disk(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def reopen(journal: SqliteJournal, state: RunState, owner: str) -> OpenRun:
