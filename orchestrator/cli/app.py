@@ -1,16 +1,31 @@
 """The command line's table of contents."""
 
-import importlib
-from collections.abc import Callable
-from typing import Any
-
 import typer
 
 from orchestrator import __version__
+from orchestrator.cli.verbs import group_of
+
+_HERE = "orchestrator.cli"
+_VERBS = (
+    "init",
+    "audit",
+    "drills",
+    "plan",
+    "rehearse",
+    "run",
+    "status",
+    "abort",
+    "decide",
+    "resume",
+    "lever",
+)
+_MORE = ("report", "schema", "evidence", "findings", "twin")
+_PLACES = {name: f"{_HERE}.{name}:{name}" for name in (*_VERBS, *_MORE)}
 
 app = typer.Typer(
     name="drillctl",
     help="Drill, prove and carry out switchovers of exchange gateways.",
+    cls=group_of(_PLACES),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -30,21 +45,3 @@ def _root(
     ),
 ) -> None:
     """Drill, prove and carry out switchovers of exchange gateways."""
-
-
-def _add(module: str, name: str | None = None) -> None:
-    """One module per verb; its function is named like the module."""
-    function: Callable[..., Any] = getattr(
-        importlib.import_module(f"orchestrator.cli.{module}"), module.removesuffix("_")
-    )
-    app.command(name or module)(function)
-
-
-for _module in ("init", "audit", "drills", "plan", "rehearse", "run", "status", "abort", "decide", "resume"):
-    _add(_module)
-app.add_typer(importlib.import_module("orchestrator.cli.lever").lever, name="lever")
-for _module in ("report", "schema"):
-    _add(_module)
-app.add_typer(importlib.import_module("orchestrator.cli.evidence").evidence, name="evidence")
-app.add_typer(importlib.import_module("orchestrator.cli.findings").findings, name="findings")
-app.add_typer(importlib.import_module("orchestrator.cli.twin").twin, name="twin")

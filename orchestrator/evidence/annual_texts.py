@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import yaml
 from pydantic import TypeAdapter
 
 from orchestrator.model.base import Title
+from orchestrator.model.packaged import packaged_yaml
 from orchestrator.report.texts import Language
 
 _JOINT = {"zh": "、", "en": ", "}
@@ -17,8 +16,7 @@ _JOINT = {"zh": "、", "en": ", "}
 @cache
 def catalogue() -> dict[str, Title]:
     """Every text by its key `group.name`."""
-    text = files("orchestrator.evidence").joinpath("annual_texts.yml").read_text(encoding="utf-8")
-    groups = TypeAdapter(dict[str, dict[str, Title]]).validate_python(yaml.safe_load(text))
+    groups = TypeAdapter(dict[str, dict[str, Title]]).validate_python(packaged_yaml("evidence", "annual_texts.yml"))
     return {f"{group}.{name}": title for group, titles in groups.items() for name, title in titles.items()}
 
 

@@ -1,11 +1,8 @@
 """README.zh.txt and README.en.txt of a pack: what each file is, and how to verify without trusting us."""
 
-from functools import cache
-from importlib.resources import files
 from typing import Any, Literal, get_args
 
-import yaml
-
+from orchestrator.model.packaged import packaged_yaml
 from orchestrator.model.record import RunRecord
 
 Language = Literal["zh", "en"]
@@ -41,9 +38,8 @@ def _head(language: Language, record: RunRecord) -> list[str]:
     return [f"{names[name][language]}{colon}{value}" for name, value in facts.items()]
 
 
-@cache
 def _texts() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(files("orchestrator.evidence").joinpath("readme.yml").read_text("utf-8"))
+    found: dict[str, Any] = packaged_yaml("evidence", "readme.yml")
     return found
 
 

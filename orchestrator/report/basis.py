@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import yaml
 from pydantic import TypeAdapter
 
 from orchestrator.model.base import Frozen, Title
+from orchestrator.model.packaged import packaged_yaml
 from orchestrator.model.topology import GatewayClass
 from orchestrator.report.context import Context
 from orchestrator.rules.clauses import clause_register
@@ -32,8 +31,7 @@ class Reach:
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    text = files("orchestrator.report").joinpath("basis.yml").read_text(encoding="utf-8")
-    return TypeAdapter(tuple[Rule, ...]).validate_python(yaml.safe_load(text))
+    return TypeAdapter(tuple[Rule, ...]).validate_python(packaged_yaml("report", "basis.yml"))
 
 
 def rule_rows(context: Context) -> tuple[tuple[str, str], ...]:

@@ -6,13 +6,12 @@ It only knows the clauses. Which of them a run exercised, and how it went, is th
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from orchestrator.model.base import Frozen, Id, Title
+from orchestrator.model.packaged import packaged_yaml
 from orchestrator.model.record import ClauseResult
 
 
@@ -96,5 +95,4 @@ def _result(clause: Clause, exercised: Exercised | None) -> ClauseResult:
 @cache
 def clause_register() -> ClauseRegister:
     """The register that ships with the product."""
-    text = files("orchestrator.rules").joinpath("clauses.yml").read_text(encoding="utf-8")
-    return ClauseRegister.model_validate(yaml.safe_load(text))
+    return ClauseRegister.model_validate(packaged_yaml("rules", "clauses.yml"))

@@ -1,31 +1,14 @@
 """`drillctl evidence`: seal, keep and verify what a run leaves behind. One module per verb."""
 
-import importlib
-from collections.abc import Callable
-from typing import Any
-
 import typer
 
-evidence = typer.Typer(help="Evidence packs and the ledger: keys, seals, copies elsewhere.", no_args_is_help=True)
+from orchestrator.cli.verbs import group_of
 
-# module → verb, where the verb is a word of Python's
-_VERBS = {
-    "verify": "verify",
-    "keygen": "keygen",
-    "sealing": "seal",
-    "stamp": "stamp",
-    "importing": "import",
-    "export": "export",
-    "anchor": "anchor",
-    "retain": "retain",
-    "annual": "annual",
-}
+_MODULES = ("verify", "keygen", "sealing", "stamp", "importing", "export", "anchor", "retain", "annual")
+_VERBS = {"sealing": "seal", "importing": "import"}  # module → verb, where the verb is a word of Python's or ours
 
-
-def _add(module: str, verb: str) -> None:
-    function: Callable[..., Any] = getattr(importlib.import_module(f"orchestrator.cli.evidence.{module}"), module)
-    evidence.command(verb)(function)
-
-
-for _module, _verb in _VERBS.items():
-    _add(_module, _verb)
+evidence = typer.Typer(
+    help="Evidence packs and the ledger: keys, seals, copies elsewhere.",
+    cls=group_of({_VERBS.get(name, name): f"orchestrator.cli.evidence.{name}:{name}" for name in _MODULES}),
+    no_args_is_help=True,
+)
