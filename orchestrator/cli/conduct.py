@@ -20,6 +20,7 @@ from orchestrator.cli.live import progress
 from orchestrator.cli.needs import Standing, needed, on_site, question_as_data, said, show_needs, standing_of
 from orchestrator.engine import Assignment, End, Engine, Stops
 from orchestrator.errors import Refused
+from orchestrator.evidence.pack import make_ready
 from orchestrator.journal import SqliteJournal
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import FaultManner
@@ -32,6 +33,7 @@ from orchestrator.wiring import OpenRun, Place, Places, new_run, open_run, world
 
 _DOWN_LEASE_S = 3600.0  # our choice: lines that are out of service stay so for the whole run
 _LOOK_EVERY_S = 1.0  # our choice: how often a lock that is waited for is looked at
+_READY_S = 30.0  # our choice: so long the seal waits for what was to be ready; then it does without
 _WAIT_S = 3600.0  # our choice: longest wait for another run's locks
 _TWIN_LEASE = "15 minutes"
 _EXIT = {End.WAITING: 5, End.PAUSED: 4}
@@ -125,9 +127,11 @@ def carry_through(stage: Stage, run: OpenRun, twin: Twin) -> int:
     closed = False
     try:
         keeping.open(run.job, journal.events(run.job.run))
+        ready = make_ready()
         end = _drive(stage, run, twin, journal, keeping.mask)
         closed = end is End.CLOSED
         keep_truth(run.job.folder, _truth(twin))
+        ready.join(_READY_S)
         return conclude(stage, run.job, journal, keeping, end)
     finally:
         journal.close()

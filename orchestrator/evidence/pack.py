@@ -51,6 +51,25 @@ class Filter:
     secrets: Collection[str] = ()
 
 
+def make_ready() -> threading.Thread:
+    """Load what reports are written with, two seconds of work, while a run goes its way. Join it before `build`.
+
+    What fails here fails again in `build`, and is told there.
+    """
+    worker = threading.Thread(target=_load, name="reports", daemon=True)
+    worker.start()
+    return worker
+
+
+def _load() -> None:
+    with suppress(Exception):
+        from orchestrator.evidence import pades  # noqa: F401, PLC0415 - loaded, that is all
+        from orchestrator.report import feedback  # noqa: F401, PLC0415
+        from orchestrator.report.pdf import make_ready  # noqa: PLC0415
+
+        make_ready()
+
+
 def build(
     folder: Path,
     record: RunRecord,

@@ -7,6 +7,7 @@ draw. Who is told of a hit is told the file and the place, never the value.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from orchestrator.errors import Refused
@@ -48,8 +49,9 @@ def scan(folder: Path, secrets: Iterable[bytes | str]) -> list[Hit]:
     if not (wanted.plain or wanted.alone):
         return []
     found: dict[Hit, None] = {}
+    search = _Search(wanted)
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
-        for hit in _of_file(folder, path, wanted):
+        for hit in _of_file(folder, path, search):
             found[hit] = None
     return list(found)
 
@@ -93,13 +95,28 @@ def _alone(text: str) -> "re.Pattern[bytes]":
     return re.compile(f"{forms.ALONE_BEFORE}{text}{forms.ALONE_AFTER}".encode())
 
 
-def _of_file(folder: Path, path: Path, wanted: _Wanted) -> Iterator[Hit]:
+class _Search:
+    """Looks through parts; of those that stand in several files (`run.json`, a font) through one."""
+
+    def __init__(self, wanted: _Wanted) -> None:
+        self._wanted = wanted
+        self._done: dict[bytes, tuple[tuple[int, str], ...]] = {}
+
+    def __call__(self, data: bytes) -> tuple[tuple[int, str], ...]:
+        """(offset, form) of the first place of each form."""
+        name = sha256(data).digest()
+        if name not in self._done:
+            self._done[name] = tuple(_in_part(data, self._wanted))
+        return self._done[name]
+
+
+def _of_file(folder: Path, path: Path, search: _Search) -> Iterator[Hit]:
     name = path.relative_to(folder).as_posix()
-    if next(_in_part(Part(name.encode()), wanted), None):
+    if search(name.encode()):
         yield Hit(f"a name in {path.parent.relative_to(folder).as_posix()}", 0, "name of a file")
         return
     for part in _all_parts(path.read_bytes()):
-        for offset, form in _in_part(part, wanted):
+        for offset, form in search(part.data):
             yield Hit(name, part.offset if part.where else offset, f"{form} in {part.where}" if part.where else form)
 
 
@@ -111,21 +128,21 @@ def _all_parts(data: bytes) -> Iterator[Part]:
             yield Part(drawn(part.data).encode("utf-8", "replace"), part.offset, "the text that a PDF shows")
 
 
-def _in_part(part: Part, wanted: _Wanted) -> Iterator[tuple[int, str]]:
-    """(offset in the part, form) of the first place of each form."""
+def _in_part(whole: bytes, wanted: _Wanted) -> Iterator[tuple[int, str]]:
+    """Once for each form."""
     for form, data in wanted.plain:
-        at = part.data.find(data)
+        at = whole.find(data)
         if at >= 0:
             yield at, form
     for form, pattern in wanted.alone:
-        match = pattern.search(part.data)
+        match = pattern.search(whole)
         if match:
             yield match.start(), form
-    joined = _BROKEN.sub(b"", part.data)
+    joined = whole.replace(b"\\r", b"").replace(b"\\n", b"").translate(None, b"\r\n")
     for form, data in wanted.coded:
         at = joined.find(data)
         if at >= 0:
-            yield _in_original(part.data, at), form
+            yield _in_original(whole, at), form
 
 
 def _in_original(data: bytes, at: int) -> int:

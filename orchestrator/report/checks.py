@@ -1,6 +1,6 @@
 """The checks of each phase as a matrix of targets and rungs, and every result that is not normal, in full."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model.drill import Check
@@ -34,12 +34,19 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class RungRow:
-    """One check of a phase: how many results of each kind, in the order of `PhaseChecks.results`."""
+class SummaryRow:
+    """One check, or all: per phase how many results of each kind there are, in the tone of the worst."""
 
     check: str
-    total: int
-    counts: tuple[tuple[int, Tone], ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The checks of all phases on one page, without their targets. The last row is the sum."""
+
+    phases: tuple[str, ...]
+    rows: tuple[SummaryRow, ...]
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,6 @@ class PhaseChecks:
 
     phase: str
     counts: tuple[tuple[str, int, Tone], ...]
-    results: tuple[str, ...]
-    rungs: tuple[RungRow, ...]
     matrices: tuple[Matrix, ...]
     untested: tuple[str, ...]
 
@@ -80,8 +85,6 @@ def _phase(context: Context, phase: str) -> PhaseChecks:
     return PhaseChecks(
         phase=context.texts.named("phase", phase),
         counts=_counts(context, records),
-        results=tuple(label for label, _, _ in _counts(context, records)),
-        rungs=tuple(_rung_row(context, name, records) for name in _rungs(records)),
         matrices=tuple(_matrix(context, group) for group in (gateways, others) if group),
         untested=tuple(_untested(context, records)),
     )
@@ -101,16 +104,32 @@ def _untested(context: Context, records: list[CheckRecord]) -> Iterator[str]:
         )
 
 
-def _rungs(records: list[CheckRecord]) -> list[str]:
+def _rungs(records: Sequence[CheckRecord]) -> list[str]:
     """The checks made, as the ladder has them, then those that a site added."""
     names = {record.check for record in records}
     return [*(name for name in _LADDER if name in names), *sorted(names - set(_LADDER))]
 
 
-def _rung_row(context: Context, check: str, records: list[CheckRecord]) -> RungRow:
-    chosen = [record for record in records if record.check == check]
-    counts = tuple((count, tone) for _, count, tone in _counts(context, chosen))
-    return RungRow(context.texts.named("check", check), len(chosen), counts)
+def summary(context: Context) -> Summary:
+    """What paper shows of the checks."""
+    records, texts = context.record.checks, context.texts
+    phases = tuple(dict.fromkeys(record.phase for record in records))
+    rows = [(texts.named("check", name), [item for item in records if item.check == name]) for name in _rungs(records)]
+    if rows:
+        rows.append((texts("checks.all"), list(records)))
+    return Summary(
+        tuple(texts.named("phase", phase) for phase in phases),
+        tuple(SummaryRow(label, tuple(_counted(context, chosen, phase) for phase in phases)) for label, chosen in rows),
+    )
+
+
+def _counted(context: Context, records: Iterable[CheckRecord], phase: str) -> Cell:
+    chosen = [record for record in records if record.phase == phase]
+    if not chosen:
+        return Cell(context.texts("checks.not_asked"), "muted")
+    counts = [f"{label} {count}" for label, count, _ in _counts(context, chosen) if count]
+    worst = min((record.result for record in chosen), key=_WORST_FIRST.index)
+    return Cell(context.texts.joined(counts), CHECK[worst], any(record.could_not_look for record in chosen))
 
 
 def _matrix(context: Context, records: list[CheckRecord]) -> Matrix:

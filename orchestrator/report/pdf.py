@@ -19,6 +19,7 @@ from weasyprint.urls import URLFetcher
 
 from orchestrator.errors import Refused
 from orchestrator.model.record import RunRecord
+from orchestrator.report.render import make_ready as make_templates_ready
 from orchestrator.report.render import render
 from orchestrator.report.texts import Language
 
@@ -48,6 +49,15 @@ class MissingGlyphs(Refused):
             f"expected every character in {' and '.join(sorted(FAMILIES))}, found none for {said}; "
             "install fonts-noto-cjk, or take these characters out of the site's texts",
         )
+
+
+def make_ready() -> None:
+    """Load now what the first page of a process waits for: fonts, templates and texts."""
+    make_templates_ready()
+    html_to_pdf(
+        '<html lang="zh-CN"><head><title>A</title></head><body style="font-family: Noto Sans CJK SC">A<b>A</b>'
+        '<code style="font-family: Noto Sans Mono CJK SC">A</code></body></html>'
+    )
 
 
 def render_pdf(record: RunRecord, language: Language, run_json: bytes, digest: str | None = None) -> bytes:

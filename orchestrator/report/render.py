@@ -18,9 +18,9 @@ from markupsafe import Markup
 
 from orchestrator.model.record import RunRecord
 from orchestrator.report import timeline
-from orchestrator.report.basis import reach, rule_rows
-from orchestrator.report.checks import checked_phases, findings
-from orchestrator.report.clause_table import covered, not_covered
+from orchestrator.report.basis import reach, rule_rows, rules
+from orchestrator.report.checks import checked_phases, findings, summary
+from orchestrator.report.clause_table import by_document, covered, not_covered
 from orchestrator.report.configurations import IN_FULL_ON_PAPER, configurations
 from orchestrator.report.context import Context
 from orchestrator.report.deadline import deadline
@@ -40,7 +40,7 @@ from orchestrator.report.proofs import proof_rows
 from orchestrator.report.restoration import difference_rows, restored
 from orchestrator.report.scope import scope
 from orchestrator.report.sections import sections
-from orchestrator.report.texts import Language
+from orchestrator.report.texts import Language, phrases
 from orchestrator.report.tones import RESTORATION, STEP
 from orchestrator.report.truth import truth
 from orchestrator.report.verifying import contents, ways
@@ -82,6 +82,7 @@ def _told(context: Context, digest: str | None) -> dict[str, Any]:
         "reach": reach(context),
         "covered": covered(context),
         "not_covered": not_covered(context),
+        "not_covered_ids": by_document(not_covered(context)),
         "roles": role_rows(context),
         "contacts": contact_rows(context),
         "signers": signers(context),
@@ -124,6 +125,7 @@ def _proved(context: Context) -> dict[str, Any]:
         "untimed": untimed(context),
         "classes": class_rows(context),
         "checked_phases": checked_phases(context),
+        "checks_summary": summary(context),
         "findings": findings(context),
         "proofs": proof_rows(context),
         "configurations": configurations(context),
@@ -141,6 +143,14 @@ def _during(context: Context, area: Extent) -> Markup | None:
     if context.record.fault_at is None:
         return None
     return network_map(context, during(context), area, context.texts("map.during"))
+
+
+def make_ready() -> None:
+    """Compile every template and read every text now."""
+    for name in _environment().list_templates(extensions=("j2",)):
+        _environment().get_template(name)
+    phrases()
+    rules()
 
 
 def write(record: RunRecord, folder: Path, digest: str | None = None) -> dict[str, Path]:

@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-import yaml
 from pydantic import TypeAdapter
 
 from orchestrator.model.base import Title
+from orchestrator.model.packaged import packaged_yaml
 
 Language = Literal["zh", "en"]
 
@@ -25,16 +24,14 @@ _STOP = {"zh": "。", "en": ". "}
 @cache
 def catalogue() -> dict[str, Title]:
     """Every text by its key `group.name`."""
-    text = files("orchestrator.report").joinpath("texts.yml").read_text(encoding="utf-8")
-    groups = TypeAdapter(dict[str, dict[str, Title]]).validate_python(yaml.safe_load(text))
+    groups = TypeAdapter(dict[str, dict[str, Title]]).validate_python(packaged_yaml("report", "texts.yml"))
     return {f"{group}.{name}": title for group, titles in groups.items() for name, title in titles.items()}
 
 
 @cache
-def _phrases() -> tuple[re.Pattern[str], dict[str, str]]:
+def phrases() -> tuple[re.Pattern[str], dict[str, str]]:
     """What is said in English only → Chinese, and the pattern that finds it, longest phrase first."""
-    text = files("orchestrator.report").joinpath("phrases.yml").read_text(encoding="utf-8")
-    known = TypeAdapter(dict[str, str]).validate_python(yaml.safe_load(text))
+    known = TypeAdapter(dict[str, str]).validate_python(packaged_yaml("report", "phrases.yml"))
     longest_first = sorted(known, key=len, reverse=True)
     return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, longest_first))})(?![\w-])"), known
 
@@ -61,7 +58,7 @@ class Texts:
         """Free text of a check or step: said in English; in Chinese as far as the phrases go."""
         if self.language == "en":
             return text
-        pattern, known = _phrases()
+        pattern, known = phrases()
         return pattern.sub(lambda match: known[match[1]], text)
 
     def joined(self, items: Iterable[str]) -> str:

@@ -32,9 +32,17 @@ class LoginRow:
 
 @dataclass(frozen=True)
 class Truth:
+    """`logins`: the first of all, `hidden` more are left out; `remarkable`: those that are no plain log-in."""
+
     figures: tuple[TruthFigure, ...]
     logins: tuple[LoginRow, ...]
-    hidden: int
+    remarkable: tuple[LoginRow, ...]
+    total: int
+
+    @property
+    def hidden(self) -> int:
+        """How many are not among `logins`."""
+        return self.total - len(self.logins)
 
 
 _KIND_TONE: Final[dict[str, Tone]] = {
@@ -58,8 +66,9 @@ def truth(context: Context) -> Truth | None:
         _figure(context, "shared_certificates", data.get("shared_certificates"), harmful=True),
         _figure(context, "half_open_retries", data.get("half_open_retries"), harmful=False),
     )
-    shown = tuple(_login(context, item) for item in logins[:LOGINS_SHOWN])
-    return Truth(figures, shown, max(0, len(logins) - LOGINS_SHOWN))
+    rows = tuple(_login(context, item) for item in logins)
+    remarkable = tuple(row for row in rows if row.tone != "good")
+    return Truth(figures, rows[:LOGINS_SHOWN], remarkable[:LOGINS_SHOWN], len(rows))
 
 
 def _figure(context: Context, name: str, value: int | None, *, harmful: bool) -> TruthFigure:

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from orchestrator.model.event import Outcome
+from orchestrator.model.event import CheckResult, Outcome
 from orchestrator.model.record import RunRecord
 from orchestrator.model.verdict import Integrity
+from orchestrator.report.checks import summary
 from orchestrator.report.configurations import IN_FULL_ON_PAPER
 from orchestrator.report.context import Context
 from orchestrator.report.deadline import deadline
@@ -248,3 +249,37 @@ def test_files_that_were_not_seen_before_and_after_are_not_said_to_be_the_same()
     assert f"the same, byte for byte, as before: {files}" in restored(Context(record, "en"))[1]
     blind = record.model_copy(update={"configurations": unseen})
     assert "the same, byte for byte, as before: 0" in restored(Context(blind, "en"))[1]
+
+
+def test_the_checks_of_all_phases_stand_in_one_table_on_paper_with_what_is_abnormal() -> None:
+    context = Context(record_example.failed(), "zh")
+    table = summary(context)
+    wrong = [item for item in context.record.checks if item.result is CheckResult.ABNORMAL]
+    assert wrong
+    last, phase = table.rows[-1], table.phases.index(context.texts.named("phase", wrong[0].phase))
+    made = [item for item in context.record.checks if item.phase == wrong[0].phase]
+    abnormal = sum(item.result is CheckResult.ABNORMAL for item in made)
+    assert last.check == "合计"
+    assert f"异常 {abnormal}" in last.cells[phase].text
+    assert last.cells[phase].tone == "bad"
+    paper = section_of(render(context.record, "zh", on_paper=True), "verification")
+    assert all(row.check in paper for row in table.rows)
+
+
+def test_on_paper_only_logins_to_be_looked_at_are_listed() -> None:
+    record = record_example.passed()
+    assert record.ground_truth is not None
+    plain = {**record.ground_truth["logins"][0], "kind": "login", "source": "192.0.2.1"}
+    odd = {**plain, "kind": "half_open_retry", "source": "192.0.2.2"}
+    truth = {**record.ground_truth, "logins": [plain, odd]}
+    paper = section_of(render(record.model_copy(update={"ground_truth": truth}), "en", on_paper=True), "truth")
+    assert "192.0.2.2" in paper
+    assert "192.0.2.1" not in paper
+    assert "all (2)" in paper
+
+
+def test_on_paper_clauses_that_were_not_exercised_are_named_by_document() -> None:
+    record = record_example.passed()
+    paper = section_of(render(record, "zh", on_paper=True), "clauses")
+    assert all(item.id in paper for item in record.clauses if not item.covered)
+    assert not any(item.text.zh in paper for item in record.clauses)
