@@ -17,7 +17,8 @@ def init(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the n
         raise DefinitionError(f"init: expected a name of a-z, 0-9 and -, found {name!r}")
     if folder.exists():
         raise DefinitionError(f"init: expected no {folder} yet, found one; choose another name or edit that one")
-    shutil.copytree(inventory / "example", folder)
+    # the example's windows are fictitious: in a real site one of them would open the gate
+    shutil.copytree(inventory / "example", folder, ignore=shutil.ignore_patterns("calendar.yml"))
     topology = folder / "topology.yml"
     topology.write_text(
         topology.read_text(encoding="utf-8").replace("  name: example\n", f"  name: {name}\n", 1), encoding="utf-8"

@@ -18,13 +18,14 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 Entry = tuple[LedgerKind, Mapping[str, Any]]
 # Our choice: a clock that is disciplined steps back by less; the line then takes the time of the one before it.
 _CLOCK_STEP_S = 60.0
-# What is said once of a run or a finding, and what must have been said before.
+# What is said once of a run, a finding or an entry of the schedule, and what must have been said before.
 ONCE = (
     LedgerKind.RUN_OPENED,
     LedgerKind.RUN_CLOSED,
     LedgerKind.PACK_SEALED,
     LedgerKind.PACK_DELETED,
     LedgerKind.FINDING_OPENED,
+    LedgerKind.SCHEDULE_MISSED,
 )
 _AFTER = {
     LedgerKind.RUN_CLOSED: LedgerKind.RUN_OPENED,

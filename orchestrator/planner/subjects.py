@@ -1,0 +1,108 @@
+"""What the rules of a schedule come to on a site: one subject for each value of a rule's parameter. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from orchestrator.errors import DrillctlError
+from orchestrator.model.base import Title
+from orchestrator.model.drill import Drill, Mode, Parameter, ParameterType, Response
+from orchestrator.model.plan import Plan
+from orchestrator.model.schedule import Schedule, ScheduleRule
+from orchestrator.model.topology import Topology
+from orchestrator.planner.build import Request, make_plan
+from orchestrator.rules.schedule import Subject
+
+
+@dataclass(frozen=True)
+class NoSubject:
+    """A value of a rule that cannot be drilled on this site, and why."""
+
+    name: str
+    reason: str
+
+
+def subjects(
+    schedule: Schedule, drills: Mapping[str, Drill], topology: Topology, today: date
+) -> tuple[list[Subject], list[NoSubject]]:
+    """Every subject of every rule, in their order, and what is none: a fault that cannot be planned is not drilled."""
+    found: list[Subject] = []
+    refused: list[NoSubject] = []
+    for rule in schedule.rules:
+        own = [_subject(rule, drills[rule.drill], topology, today, value) for value in _values(rule, drills, topology)]
+        refused += [item for item in own if isinstance(item, NoSubject)]
+        good = [item for item in own if isinstance(item, Subject)]
+        found += [replace(item, number=number, of=len(good)) for number, item in enumerate(good)]
+    return found, refused
+
+
+def _values(rule: ScheduleRule, drills: Mapping[str, Drill], topology: Topology) -> list[str | None]:
+    if rule.for_each is None:
+        return [None]
+    return [*values(topology, drills[rule.drill].parameters[rule.for_each])]
+
+
+def values(topology: Topology, parameter: Parameter) -> list[str]:
+    """Everything on this site that may be named by a parameter; how something fails stays at its default."""
+    match parameter.type:
+        case ParameterType.CENTRE:
+            return [
+                item.id
+                for item in topology.centres
+                if parameter.operator in (None, item.operator) and parameter.role in (None, item.role)
+            ]
+        case ParameterType.CARRIER:
+            return [item.id for item in topology.carriers]
+        case ParameterType.LINE:
+            return [item.id for item in topology.lines]
+        case ParameterType.HOST:
+            return [item.id for item in topology.hosts]
+        case _:
+            return [parameter.default]
+
+
+def _subject(
+    rule: ScheduleRule, drill: Drill, topology: Topology, today: date, value: str | None
+) -> Subject | NoSubject:
+    settings = dict(rule.parameters)
+    if rule.for_each and value is not None:
+        settings[rule.for_each] = value
+    plan = _plan(topology, drill, Request(rule.mode, today, settings))
+    if isinstance(plan, str):
+        return NoSubject(f"{rule.id}/{value}" if value else rule.id, plan)
+    if not plan.affected:
+        return NoSubject(f"{rule.id}/{value}" if value else rule.id, "expected a gateway that it touches, found none")
+    failed = [*plan.fault.centres, *plan.fault.carriers, *plan.fault.hosts] or [*plan.fault.lines]
+    return Subject(rule, tuple(settings.items()), scenario_key(rule.drill, failed), _fault(topology, failed))
+
+
+def _plan(topology: Topology, drill: Drill, request: Request) -> Plan | str:
+    """As it is held, else with the lists changed; or why there is no plan at all."""
+    try:
+        return make_plan(topology, "", drill, request)
+    except DrillctlError as error:
+        reason = str(error)
+    try:
+        return make_plan(topology, "", drill, replace(request, response=Response.REPOINT))
+    except DrillctlError:
+        return reason
+
+
+def scenario_key(drill: str, failed: list[str]) -> str:
+    """The same for a plan of today and for a run of years ago; how something failed makes no scenario of its own."""
+    return f"{drill}:{','.join(sorted(failed))}"
+
+
+def _fault(topology: Topology, failed: list[str]) -> Title:
+    """What fails, by the names that people know."""
+    known = {item.id: item.title for item in topology.centres}
+    known |= {item.id: item.title for item in topology.carriers} | {item.id: item.title for item in topology.lines}
+    titles = [known.get(name) or Title(zh=name, en=name) for name in failed] or [Title(zh="无", en="none")]
+    return Title(zh="、".join(item.zh for item in titles), en=", ".join(item.en for item in titles))
+
+
+def is_held(mode: Mode, *, simulated: bool) -> Mode | None:
+    """As what a run counts: on a twin as a rehearsal, whatever path it took; an incident counts as neither."""
+    if simulated or mode is Mode.REHEARSAL:
+        return Mode.REHEARSAL
+    return Mode.DRILL if mode is Mode.DRILL else None
