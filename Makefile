@@ -1,6 +1,6 @@
 # `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-all torture mutants bench check format schemas lock clean
+.PHONY: help setup setup-tests demo test test-all torture mutants bench check format schemas lock bundle clean
 
 # A fresh machine may have no UTF-8 locale, and Ansible refuses to start without one.
 export LC_ALL := C.UTF-8
@@ -56,6 +56,9 @@ schemas: setup ## Write the JSON Schemas in docs/reference/ again, from the mode
 lock: setup ## Resolve requirements.lock again, keeping what still fits (needs uv)
 	uv pip compile pyproject.toml --extra dev --python-version 3.12 --universal --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock
+
+bundle: setup ## Pack everything for a controller without Internet into dist/
+	python tools/bundle.py
 
 clean: ## Remove .venv and caches; reports and journals stay
 	$(AS_ROOT) rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible *.egg-info

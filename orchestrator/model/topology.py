@@ -3,6 +3,7 @@
 What the parts of an inventory must be to each other is checked by `consistency`, whenever a Topology is made.
 """
 
+import re
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -10,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from orchestrator.model.base import Frozen, Id, Seconds, Title
 from orchestrator.model.people import People
@@ -331,6 +332,33 @@ class LogFile(Frozen):
     refused: str
 
 
+def _a_pattern(value: str) -> str:
+    """Wildcards stand below a folder that is fixed: a host is never searched as a whole."""
+    folder = re.split(r"[*?\[]", value)[0].rpartition("/")[0]
+    if not re.match(r"/[^/]", folder) or ".." in value.split("/") or "**" in value:
+        raise ValueError(
+            f"expected an absolute path below a folder without wildcards, as /opt/gw/{{id}}/log/*.log, found {value!r}"
+        )
+    return value
+
+
+HostFiles = Annotated[str, AfterValidator(_a_pattern)]
+
+
+class Support(Frozen):
+    """What helps to find a fault of this software (SSCC-2.7), beside its configuration, status and log.
+
+    Paths may hold {number}, {id} and the wildcards *, ? and [ ]. Data of the site: sample, unverified.
+    """
+
+    logs: tuple[HostFiles, ...] = ()
+    data: tuple[HostFiles, ...] = ()
+    version: Annotated[
+        tuple[str, ...] | None,
+        Field(min_length=1, description="Says the installed version and does nothing else; run without a shell"),
+    ] = None
+
+
 class Profile(Frozen):
     """A kind of gateway software as installed at this site: file, service, status and log."""
 
@@ -343,6 +371,19 @@ class Profile(Frozen):
     heartbeat_s: Seconds = 5
     connect_timeout_s: Seconds | None = 3
     order_port: Annotated[Port | None, Field(description="Where the order system connects: never probed")] = None
+    support: Support = Support()
+
+    @model_validator(mode="after")
+    def _asking_the_version_starts_nothing(self) -> Self:
+        """A start may spend one of an EKey's six attempts at its PIN (SSE-5.2)."""
+        service, asked = self.service, self.support.version
+        others = [service.start, service.stop, service.disable, service.enable]
+        if asked is not None and (asked in others or {"start", "stop", "restart"} & set(asked)):
+            raise ValueError(
+                f"support.version: expected a command that only says the version, found {' '.join(asked)}, which "
+                "starts or stops something"
+            )
+        return self
 
 
 class Role(StrEnum):

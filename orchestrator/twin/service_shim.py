@@ -72,6 +72,7 @@ def settings(topology: Topology, gateway: Gateway) -> dict[str, Any]:
         "unit": fill(service.unit, gateway) if service.manager is ServiceManager.SYSTEMD and service.unit else None,
         "start": _words(service.start, gateway),
         "stop": _words(service.stop, gateway),
+        "version": _words(profile.support.version, gateway),
         "config": filled_config(profile.config, gateway).model_dump(mode="json"),
         "status": _filled(profile.status.model_dump(mode="json"), gateway),
         "log": _filled(profile.log.model_dump(mode="json"), gateway),
@@ -84,7 +85,7 @@ def _install_gateway(root: Path, topology: Topology, gateway: Gateway) -> set[Pa
     vendor_file = sample(config, gateway, [topology.front[name].endpoint for name in gateway.servers])
     _write(root, wanted["config"]["path"], vendor_file)
     _write(root, f"{SETTINGS}/gateway-{gateway.id}.json", json.dumps(wanted, ensure_ascii=False, indent=1).encode())
-    for command in (wanted["start"], wanted["stop"]):
+    for command in (wanted["start"], wanted["stop"], wanted["version"]):
         if command:
             _command(root, command[0], gateway)
     folders = {_inside(root, wanted[name]["path"]).parent for name in ("config", "status", "log")}
