@@ -98,7 +98,7 @@ def _destination(anchor: Anchor) -> str | None:
         case "directory":
             return None if anchor.to else "expected a folder"
         case "mail":
-            return None if _is_address(anchor.to) else "expected a mail address"
+            return None if is_address(anchor.to) else "expected a mail address"
         case "sftp":
             user, at, rest = anchor.to.partition("@")
             host, _, folder = rest.partition("/")
@@ -116,14 +116,14 @@ def _forms(anchor: Anchor) -> dict[str, str | None]:
     right_server = host and (port.isdecimal() or ":" not in (anchor.server or ""))
     return {
         "server": None if right_server else "expected host:port",
-        "sender": None if anchor.sender is None or _is_address(anchor.sender) else "expected a mail address",
+        "sender": None if anchor.sender is None or is_address(anchor.sender) else "expected a mail address",
         "host_key": None
         if anchor.host_key is None or _PUBLIC_KEY.fullmatch(anchor.host_key)
         else "expected a public key as in known_hosts (ssh-ed25519 AAAA…)",
     }
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     """Not a full RFC 5322 parser: one @ with something on both sides, and nothing that could end a header line."""
     user, at, host = text.partition("@")
     return bool(user and at and host) and "@" not in host and not any(char.isspace() for char in text)

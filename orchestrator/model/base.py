@@ -1,8 +1,9 @@
 """What every model shares: frozen, extra fields forbidden, bilingual titles."""
 
+from collections.abc import Sized
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
@@ -21,5 +22,13 @@ class Title(Frozen):
         return self.en
 
 
+def _not_empty[S: Sized | None](value: S) -> S:
+    if value is not None and not value:
+        raise ValueError("expected at least one, found none")
+    return value
+
+
+# In place of `min_length` where a wrong item must not be told twice, as itself and as one too few.
+AtLeastOne = AfterValidator(_not_empty)
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=48)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
