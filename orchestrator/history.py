@@ -9,10 +9,11 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, Literal
 
+from orchestrator.model.approval import Permit
 from orchestrator.model.base import Title
 from orchestrator.model.event import CheckRecord, Event, EventKind, Outcome
 from orchestrator.model.plan import Phase, Verb
-from orchestrator.model.record import AbortRecord, DecisionRecord, Interruption, OpenStep
+from orchestrator.model.record import AbortRecord, CallRecord, DecisionRecord, Interruption, OpenStep
 
 WAITING_STATE = "waiting_for_operator"
 PAUSED_STATE = "paused"
@@ -125,6 +126,18 @@ def _decided(item: StepResult, decided: Mapping[tuple[str, int, str | None], Dec
     return replace(item, outcome=done if decision.choice == "done" else not_done)
 
 
+def permit_of(events: Sequence[Event]) -> Permit | None:
+    """Why the run was allowed to begin. None: a rehearsal, or a run from before there were permits."""
+    data = events[0].data.get("permit") if events else None
+    return None if data is None else Permit.model_validate(data)
+
+
+def operator_of(events: Sequence[Event]) -> str:
+    """The person who signed the start; of a rehearsal the user who began it."""
+    permit = permit_of(events)
+    return permit.operator if permit else str(events[0].data["owner"])
+
+
 def open_intents(events: Sequence[Event]) -> list[Event]:
     """Intents whose end is not on record."""
     ended = {(event.step, event.attempt) for event in events if event.kind in _ENDS}
@@ -221,6 +234,17 @@ def aborts(events: Sequence[Event]) -> Iterator[AbortRecord]:
     for event in events:
         if _is_message(event, "abort"):
             yield AbortRecord(by=event.data["by"], reason=event.data["reason"], at=epoch_s(event))
+
+
+def calls(events: Sequence[Event]) -> Iterator[CallRecord]:
+    """Calls that people have noted, as the run took them."""
+    return (call_of(event.data) for event in events if _is_message(event, "call"))
+
+
+def call_of(data: Mapping[str, Any]) -> CallRecord:
+    """Of an event's data, or of a message that no orchestrator has taken yet."""
+    fields = ("contact", "name", "did", "by", "answered_by", "note", "at")
+    return CallRecord.model_validate({name: data[name] for name in fields if name in data})
 
 
 def _is_message(event: Event, topic: str) -> bool:

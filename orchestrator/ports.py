@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestrator.model.approval import Permit
 from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind, LogStamp, Outcome, RouteSample, Sample
 from orchestrator.model.plan import Fault, Plan, Step
@@ -203,7 +204,7 @@ class World(Protocol):
 
 @dataclass(frozen=True)
 class Message:
-    """What somebody asked of a run from outside: topic `abort` or `decide`, with who and why."""
+    """What somebody told a run from outside: topic `abort` or `decide`, with who and why, or a `call` that was made."""
 
     key: str
     topic: str
@@ -214,9 +215,18 @@ class Journal(Protocol):
     """Append-only, hash-chained events of runs (design §4)."""
 
     def open_run(
-        self, run: str, plan: Plan, folder: Path, owner: str, resources: Sequence[str], place: Mapping[str, Any]
+        self,
+        run: str,
+        plan: Plan,
+        folder: Path,
+        owner: str,
+        resources: Sequence[str],
+        place: Mapping[str, Any],
+        permit: Permit | None = None,
     ) -> int:
-        """Create the run, take its locks, and return its epoch. `place` is where it happens (a twin, the site)."""
+        """Create the run, take its locks, and return its epoch. `place` is where it happens (a twin, the site).
+        `permit`: why it may; a rehearsal needs none.
+        """
         ...
 
     def renew(self, run: str, epoch: int) -> None:

@@ -13,13 +13,16 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.lever import LeverFile
+from orchestrator.adapters.plan_file import PlanFile
 from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.adapters.timestamping import HttpStamper
 from orchestrator.adapters.world import SiteWorld, Tools
 from orchestrator.engine import Assignment
 from orchestrator.engine.run import locks_of
 from orchestrator.errors import DefinitionError, DrillctlError, NeedsPerson, Refused
+from orchestrator.evidence.collect import STATEMENTS
 from orchestrator.evidence.disk import folder_to_disk
+from orchestrator.evidence.disk import replace as to_disk
 from orchestrator.evidence.keys import firm_keys, local_keys, make_local_keys
 from orchestrator.evidence.ledger import Ledger
 from orchestrator.evidence.pack import Seals
@@ -27,7 +30,8 @@ from orchestrator.evidence.sign import sign_detached
 from orchestrator.evidence.stamp import InternalStamper
 from orchestrator.journal import RunState, SqliteJournal
 from orchestrator.loader.document import read
-from orchestrator.loader.site import LoadedSite, load_site
+from orchestrator.loader.site import SIGNERS, LoadedSite, load_site
+from orchestrator.model.approval import Permit
 from orchestrator.model.evidence import EvidenceSettings
 from orchestrator.model.plan import Plan
 from orchestrator.twin import Twin
@@ -91,6 +95,10 @@ class Places:
     def journal(self, site: str, mask: Mask = NO_MASK) -> SqliteJournal:
         """What `mask` takes out comes into no event."""
         return SqliteJournal(self.state(site) / "journal.db", SystemClock(), mask.data)
+
+    def plans(self, site: LoadedSite) -> PlanFile:
+        """Plans on file, with what was signed about them by those who may sign now."""
+        return PlanFile(self.state(site.topology.site.name) / "plans", site.folder / SIGNERS)
 
     def lever(self, site: str) -> LeverFile:
         return LeverFile(self.state(site))
@@ -161,6 +169,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Permission:
+    """Why a run on the production path may begin, with what was signed: name of the file → its bytes."""
+
+    permit: Permit
+    signed: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
 class OpenRun:
     """A run that is on record, with the copy of the site that it goes by."""
 
@@ -170,21 +186,38 @@ class OpenRun:
     resumed: bool
 
 
-def open_run(journal: SqliteJournal, site: LoadedSite, plan: Plan, folder: Path, owner: str, place: Place) -> OpenRun:
-    """Copy the inventory into the run's folder, then open the run in the journal, with its locks.
+def open_run(
+    journal: SqliteJournal,
+    site: LoadedSite,
+    plan: Plan,
+    folder: Path,
+    owner: str,
+    place: Place,
+    permission: Permission | None = None,
+) -> OpenRun:
+    """Copy the inventory and what was signed into the run's folder, then open the run in the journal, with its locks.
 
     From here on the run is on record, and it reads the copy only. Refused leaves nothing.
     """
     try:
         copy = _frozen(site, folder)
+        permit = permission.permit if permission else None
+        if permission is not None:
+            _keep_statements(folder / STATEMENTS, permission)
         locks = [f"{place.locks}: {item}" for item in locks_of(plan, site.topology)]
         kept = {"twin": place.twin, "twin_pid": place.pid, "owned": place.owned, "inventory": str(copy.folder)}
-        epoch = journal.open_run(folder.name, plan, folder, owner, locks, kept)
+        epoch = journal.open_run(folder.name, plan, folder, owner, locks, kept, permit)
     except BaseException:
         if not _is_on_record(journal, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return OpenRun(Assignment(folder.name, epoch, plan, copy.topology, folder), copy, place, resumed=False)
+
+
+def _keep_statements(folder: Path, permission: Permission) -> None:
+    folder.mkdir(parents=True)
+    for name, data in permission.signed.items():
+        to_disk(folder / name, data)
 
 
 def _is_on_record(journal: SqliteJournal, run: str) -> bool:

@@ -11,16 +11,18 @@ _VERBS = (
     "audit",
     "drills",
     "plan",
+    "approve",
     "rehearse",
     "run",
+    "switchover",
     "status",
     "abort",
     "decide",
     "resume",
     "lever",
 )
-_MORE = ("report", "schema", "evidence", "findings", "twin")
-_PLACES = {name: f"{_HERE}.{name}:{name}" for name in (*_VERBS, *_MORE)}
+_MORE = ("report", "schema", "evidence", "findings", "twin", "calls", "notify", "support-bundle", "schedule")
+_PLACES = {name: f"{_HERE}.{name.replace('-', '_')}:{name.replace('-', '_')}" for name in (*_VERBS, *_MORE)}
 
 app = typer.Typer(
     name="drillctl",

@@ -27,7 +27,7 @@ from orchestrator.evidence.ledger_head import SIGNATURE
 from orchestrator.evidence.ledger_lines import Entry, parsed
 from orchestrator.evidence.redact import run_key
 from orchestrator.evidence.seal import Sealed, stamp_head, state
-from orchestrator.history import epoch_s
+from orchestrator.history import epoch_s, operator_of
 from orchestrator.loader.evidence import load_evidence
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.event import Event
@@ -82,9 +82,7 @@ class Keeping:
     def open(self, job: Assignment, events: Sequence[Event]) -> None:
         """The run stands on the ledger before its first act. One that is resumed stands there already."""
         opened = events[0]
-        data = opening_data(
-            job.run, job.plan, operator=opened.data["owner"], simulated=True, started_at=epoch_s(opened)
-        )
+        data = opening_data(job.run, job.plan, operator=operator_of(events), simulated=True, started_at=epoch_s(opened))
         line = self.ledger.append(LedgerKind.RUN_OPENED, data)
         _keep(job.folder / pack.LEDGER, self.ledger.upto(line.seq))
         _keep(job.folder / VERSIONS, _as_json(versions(self.places.playbooks)))
@@ -99,7 +97,7 @@ class Keeping:
             job.topology,
             events,
             read_observations(job.folder / NAME),
-            operator=events[0].data["owner"],
+            operator=operator_of(events),
             fault_source=FaultSource.TWIN,
             versions=_read(job.folder / VERSIONS) or {},
             ground_truth=_read(job.folder / TRUTH),

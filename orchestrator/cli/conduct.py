@@ -18,18 +18,24 @@ from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.cli.closing import Keeping, Left, keep_truth
 from orchestrator.cli.live import progress
 from orchestrator.cli.needs import Standing, needed, on_site, question_as_data, said, show_needs, standing_of
+from orchestrator.cli.permission import passage_of
+from orchestrator.cli.telling import notices_of
 from orchestrator.engine import Assignment, End, Engine, Stops
-from orchestrator.errors import Refused
+from orchestrator.errors import DrillctlError, Refused
 from orchestrator.evidence.pack import make_ready
+from orchestrator.history import permit_of
 from orchestrator.journal import SqliteJournal
+from orchestrator.loader.calendar import load_calendar
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.approval import Permit
 from orchestrator.model.drill import FaultManner
 from orchestrator.model.people import PersonRole
 from orchestrator.model.plan import Fault, Plan
 from orchestrator.model.verdict import Restoration
 from orchestrator.report.terminal import summary
+from orchestrator.rules.windows import Closed
 from orchestrator.twin import Twin, ensure_sealed
-from orchestrator.wiring import OpenRun, Place, Places, new_run, open_run, world_on_twin
+from orchestrator.wiring import OpenRun, Permission, Place, Places, new_run, open_run, world_on_twin
 
 _DOWN_LEASE_S = 3600.0  # our choice: lines that are out of service stay so for the whole run
 _LOOK_EVERY_S = 1.0  # our choice: how often a lock that is waited for is looked at
@@ -69,7 +75,16 @@ def refuse_lever(stage: Stage) -> None:
         )
 
 
-def begin(stage: Stage, site: LoadedSite, plan: Plan, twin: Twin, *, owned: bool, wait: bool) -> OpenRun:
+def begin(
+    stage: Stage,
+    site: LoadedSite,
+    plan: Plan,
+    twin: Twin,
+    *,
+    owned: bool,
+    wait: bool,
+    permission: Permission | None = None,
+) -> OpenRun:
     """A new run of the plan on this twin; its id is printed first. Refused leaves nothing: a run whose evidence could
     not be kept does not begin.
     """
@@ -78,16 +93,24 @@ def begin(stage: Stage, site: LoadedSite, plan: Plan, twin: Twin, *, owned: bool
     Keeping.of(stage.places, site, stage.console.print).ledger.publish()
     journal = stage.journal()
     try:
-        opened = when_free(stage, wait, lambda: _open(stage, journal, site, plan, Place.of(twin, owned=owned)))
+        place = Place.of(twin, owned=owned)
+        opened = when_free(stage, wait, lambda: _open(stage, journal, site, plan, place, permission))
     finally:
         journal.close()
     stage.console.print(f"run {opened.job.run}")
     return opened
 
 
-def _open(stage: Stage, journal: SqliteJournal, site: LoadedSite, plan: Plan, place: Place) -> OpenRun:
+def _open(
+    stage: Stage,
+    journal: SqliteJournal,
+    site: LoadedSite,
+    plan: Plan,
+    place: Place,
+    permission: Permission | None,
+) -> OpenRun:
     folder = new_run(stage.places, plan, site.topology.site.timezone)
-    return open_run(journal, site, plan, folder, getpass.getuser(), place)
+    return open_run(journal, site, plan, folder, getpass.getuser(), place, permission)
 
 
 def when_free(stage: Stage, wait: bool, attempt: Callable[[], OpenRun]) -> OpenRun:
@@ -144,6 +167,8 @@ def carry_through(stage: Stage, run: OpenRun, twin: Twin) -> int:
 def conclude(stage: Stage, job: Assignment, journal: SqliteJournal, keeping: Keeping, end: End) -> int:
     """Write down what the run came to; a closed one is sealed. Exit code of the run."""
     left = keeping.leave(job, journal.events(job.run), closed=end is End.CLOSED)
+    if end is End.CLOSED:
+        notices_of(stage.places, stage.site, job, keeping.mask, stage.console.print).concluded(left.record)
     show(stage, left, end, standing_of(journal, job.run, leaving=True))
     return _EXIT.get(end, left.exit_code)
 
@@ -152,14 +177,33 @@ def _drive(stage: Stage, run: OpenRun, twin: Twin, journal: SqliteJournal, mask:
     job, topology = run.job, run.site.topology
     twin.keep()
     take_out_of_service(job, twin)
-    stops = Stops(lever=stage.places.lever(stage.name).reason)
     past = journal.events(job.run)
+    stops = stops_of(stage, run, permit_of(past))
+    told = notices_of(stage.places, stage.site, job, mask, stage.console.print, past)
     with progress(stage.console, job.run, job.plan, topology, past) as listener:
         world = world_on_twin(stage.places, run, twin, mask)
-        end = Engine(job, world, journal, SystemClock(), [listener], stops=stops, resumed=run.resumed).run()
+        end = Engine(job, world, journal, SystemClock(), [listener, told], stops=stops, resumed=run.resumed).run()
     if end is End.CLOSED:
         put_back_in_service(job, twin)
     return end
+
+
+def stops_of(stage: Stage, run: OpenRun, permit: Permit | None) -> Stops:
+    """The lever, and for a drill on the production path its window, as the site's own calendar has it at each look."""
+    lever = stage.places.lever(stage.name).reason
+    if permit is None or permit.window is None:
+        return Stops(lever=lever)
+    home = stage.places.site_folder(stage.site)
+
+    def window() -> str | None:
+        try:
+            calendar = load_calendar(home)
+        except DrillctlError as error:
+            return f"calendar.yml cannot be read: {error}"
+        found = passage_of(run.site, calendar, run.job.plan, permit.window, SystemClock().now(), expected_s=0)
+        return f"{found.code}: {found.reason}" if isinstance(found, Closed) else None
+
+    return Stops(lever=lever, window=window, latest_return_at=permit.latest_return_at)
 
 
 def take_out_of_service(job: Assignment, twin: Twin) -> None:

@@ -11,10 +11,11 @@ from rich.text import Text
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.cli.options import DEFAULT_SITE
 from orchestrator.evidence.pack import LEDGER, PACK
-from orchestrator.history import PAUSED_STATE, WAITING_STATE, Question, phase_of, questions
+from orchestrator.history import PAUSED_STATE, WAITING_STATE, Question, call_of, phase_of, questions
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.journal.owner import is_gone
 from orchestrator.model.plan import Phase
+from orchestrator.model.record import CallRecord
 from orchestrator.ports import Message
 
 Word = Literal["closed", "running", "interrupted", "waiting", "paused"]
@@ -24,7 +25,9 @@ _MOST_TARGETS = 6  # our choice: targets of one question that are listed
 
 @dataclass(frozen=True)
 class Standing:
-    """One run as it stands. `questions`: what a person has to decide first; `abort`: asked for and not yet heard."""
+    """One run as it stands. `questions`: what a person has to decide first; `abort` and `calls`: asked for, and noted,
+    and not yet heard of by an orchestrator.
+    """
 
     state: RunState
     word: Word
@@ -32,6 +35,7 @@ class Standing:
     silent_s: float | None
     questions: tuple[Question, ...] = ()
     abort: str | None = None
+    calls: tuple[CallRecord, ...] = ()
 
     @property
     def run(self) -> str:
@@ -53,6 +57,7 @@ def standing_of(journal: SqliteJournal, run: str, *, leaving: bool = False) -> S
         max(0.0, now - state.last_sign_at) if state.lease_until and not leaving else None,
         open_ones,
         _abort(messages),
+        tuple(call_of(message.data) for message in messages if message.topic == "call"),
     )
 
 

@@ -61,6 +61,13 @@ def planned(
     down: list[str] | None,
 ) -> Plan:
     """The plan that the command line asks for."""
-    today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
-    request = Request(mode, today, settings_of(settings), response, tuple(down or ()))
+    request = asked_for(site, mode, settings, response, down)
     return make_plan(site.topology, site.digest, load_drill(places.drills, drill), request)
+
+
+def asked_for(
+    site: LoadedSite, mode: Mode, settings: list[str] | None, response: Response | None, down: list[str] | None
+) -> Request:
+    """What the command line asks for, today in the site's time."""
+    today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
+    return Request(mode, today, settings_of(settings), response, tuple(down or ()))

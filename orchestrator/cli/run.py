@@ -1,45 +1,57 @@
-"""`drillctl run`: the production path."""
+"""`drillctl run`: a drill on the production path."""
+
+from typing import Annotated
 
 import typer
 
 from orchestrator.cli.conduct import Stage, begin, carry_through, refuse_lever
-from orchestrator.cli.options import (
-    DEFAULT_SITE,
-    Down,
-    DrillName,
-    Json,
-    ResponseOption,
-    Settings,
-    Site,
-    Wait,
-    planned,
-)
+from orchestrator.cli.options import DEFAULT_SITE, Down, Json, ResponseOption, Settings, Site, Wait
+from orchestrator.cli.permission import By, Desk, Key, begun_by, kept_or_made
 from orchestrator.errors import Refused
 from orchestrator.model.drill import Mode
+from orchestrator.model.plan import Plan
 from orchestrator.twin import Twin
 from orchestrator.wiring import Places
 
 
-def run(
-    drill: DrillName,
+def run(  # noqa: PLR0913, PLR0917 - one option each
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN|DRILL", help="A plan on file, or the drill that it was made of.")
+    ],
     settings: Settings = None,
     response: ResponseOption = None,
     down: Down = None,
+    by: By = None,
+    key: Key = None,
     site: Site = DEFAULT_SITE,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Run a drill on the production path. Refused (NOT_APPROVED) except inside `drillctl twin exec`."""
+    """Run a plan on the production path: approved by somebody else, in its window, its start signed by the operator."""
     places = Places()
     loaded = places.site(site)
-    plan = planned(places, loaded, drill, Mode.DRILL, settings, response, down)
-    twin = Twin.current()
-    if twin is None:
+    desk = Desk.of(places, loaded)
+    operator = desk.person(by)
+    kept = kept_or_made(desk, plan, Mode.DRILL, operator, settings, response, down)
+    if kept.plan.mode is not Mode.DRILL:
         raise Refused(
-            "NOT_APPROVED",
-            f"plan {plan.id} has no approval, and approvals do not exist yet; expected a twin, found the real network; "
-            f"try it with `drillctl twin up NAME` and `drillctl twin exec NAME -- drillctl run {drill}`",
+            "OTHER_MODE", f"expected a plan for a drill, found {plan} for an {kept.plan.mode}; use switchover"
         )
     stage = Stage.of(places, site, as_json=as_json)
     refuse_lever(stage)
-    raise typer.Exit(carry_through(stage, begin(stage, loaded, plan, twin, owned=False, wait=wait), twin))
+    permission = begun_by(desk, kept, operator, key)
+    twin = twin_or_refused(kept.plan, "run")
+    opened = begin(stage, loaded, kept.plan, twin, owned=False, wait=wait, permission=permission)
+    raise typer.Exit(carry_through(stage, opened, twin))
+
+
+def twin_or_refused(plan: Plan, verb: str) -> Twin:
+    """Where the production path leads in this version."""
+    twin = Twin.current()
+    if twin is None:
+        raise Refused(
+            "REAL_SITE",
+            f"plan {plan.id} may be carried out, but expected a twin, found the real network, which this version does "
+            f"not reach; `drillctl twin up NAME` and `drillctl twin exec NAME -- drillctl {verb} {plan.id}`",
+        )
+    return twin

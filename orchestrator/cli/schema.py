@@ -8,10 +8,13 @@ import typer
 from pydantic import BaseModel, TypeAdapter
 
 from orchestrator.evidence.annual_model import AnnualSummary
+from orchestrator.model.calendar import SiteCalendar
 from orchestrator.model.drill import Drill
 from orchestrator.model.evidence import EvidenceSettings
+from orchestrator.model.notify import NotifySettings
 from orchestrator.model.people import People
 from orchestrator.model.record import RunRecord
+from orchestrator.model.schedule import Schedule
 from orchestrator.model.topology import Profile, Topology
 
 
@@ -26,17 +29,27 @@ def schemas() -> dict[str, dict[str, Any]]:
         "description": "Endpoint catalogues",
     }
     topology["required"] = [name for name in topology["required"] if name != "profiles"]
-    found: dict[str, dict[str, Any]] = {"topology.schema.json": topology}
+    found: dict[str, dict[str, Any]] = {"topology.schema.json": topology, "calendar.schema.json": _calendar()}
     models: dict[str, type[BaseModel]] = {
         "annual.schema.json": AnnualSummary,
         "drill.schema.json": Drill,
         "evidence.schema.json": EvidenceSettings,
+        "notify.schema.json": NotifySettings,
         "run.schema.json": RunRecord,
+        "schedule.schema.json": Schedule,
     }
     found |= {name: model.model_json_schema(by_alias=True) for name, model in models.items()}
     found["people.schema.json"] = People.model_json_schema()
     found["profiles.schema.json"] = TypeAdapter(dict[str, Profile]).json_schema()
     return found
+
+
+def _calendar() -> dict[str, Any]:
+    """A site's calendar.yml takes the trading days from the catalogue."""
+    calendar = SiteCalendar.model_json_schema(by_alias=True)
+    calendar["properties"].pop("trading_days")
+    calendar["required"] = [name for name in calendar["required"] if name != "trading_days"]
+    return calendar
 
 
 def schema(

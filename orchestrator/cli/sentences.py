@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from orchestrator.cli.needs import lasting
-from orchestrator.history import epoch_s
+from orchestrator.history import call_of, epoch_s
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan
+from orchestrator.model.record import CallRecord
 
 MOST_NAMES = 4  # our choice: targets named in one line
 _GOOD = ("succeeded", "undone", "skipped")
@@ -77,13 +78,22 @@ def _settled(event: Event) -> str:
 
 
 def _message(event: Event) -> str:
-    """An abort or a decision that somebody asked for."""
+    """An abort or a decision that somebody asked for, or a call that was made."""
     data = event.data
+    if data["topic"] == "call":
+        return f"   {call_in_words(call_of(data))}"
     if data["topic"] == "abort":
         return f"   abort asked for by {data['by']}: {data['reason']}"
     on = f" on {data['target']}" if data.get("target") else ""
     second = f" and {data['second']}" if data.get("second") else ""
     return f"   {data['step']}{on}: {data['choice']}, decided by {data['by']}{second}: {data['reason']}"
+
+
+def call_in_words(call: CallRecord) -> str:
+    """One line."""
+    whom = f"{call.name.en} {call.name.zh} ({call.contact})"
+    said = f"answered by {call.answered_by}, noted by {call.by}" if call.did == "answered" else f"called by {call.by}"
+    return f"{whom}: {said}" + (f": {' '.join(call.note.split())}" if call.note else "")
 
 
 def _waiting(event: Event) -> str:

@@ -18,7 +18,9 @@ from rich.text import Text
 from orchestrator.adapters.lever import Lever
 from orchestrator.cli.needs import Standing, as_data, detail, needed, on_site, said, show_needs, standing_of
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
-from orchestrator.history import open_intents
+from orchestrator.cli.sentences import call_in_words
+from orchestrator.history import call_of, open_intents
+from orchestrator.history import calls as calls_of
 from orchestrator.journal import SqliteJournal, chain_is_valid
 from orchestrator.model.event import Event, EventKind
 from orchestrator.wiring import Places
@@ -93,6 +95,7 @@ def _one_run(journal: SqliteJournal, lever: Lever | None, run: str, site: Path, 
         more = {"needs": _commands(standing, site), "locks": locks, "chain_valid": valid}
         found = {**as_data(standing), **more, "open": [_open(event) for event in open_intents(events)]}
         found |= {"events": [event.model_dump(mode="json") for event in events]}
+        found["calls"] = [item.model_dump(mode="json") for item in (*calls_of(events), *standing.calls)]
         found |= {"lever": asdict(lever) if lever else None}
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
@@ -109,7 +112,7 @@ def _open(event: Event) -> dict[str, Any]:
 
 
 def _head(standing: Standing, events: list[Event], locks: list[str], *, valid: bool) -> Group:
-    state = standing.state
+    state, calls = standing.state, [*calls_of(events), *standing.calls]
     begun = (f"{item.step}, attempt {item.attempt}: {_names(item.data['targets'])}" for item in open_intents(events))
     rows = {
         "state": Text(said(standing), style=_STYLE.get(standing.word, "")),
@@ -117,6 +120,7 @@ def _head(standing: Standing, events: list[Event], locks: list[str], *, valid: b
         "folder": Text(str(state.folder), overflow="fold"),
         "journal": Text(f"{len(events)} events, hash chain ") + _chain(valid=valid),
         "open": _lines(begun),
+        "calls": _lines(call_in_words(item) for item in calls),
         "locks": _lines(_locks(locks)),
     }
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -176,6 +180,8 @@ def _line(event: Event) -> Text:
 def _brief(event: Event) -> str:  # noqa: PLR0911 - one return per kind of event
     data = event.data
     match event.kind:
+        case EventKind.MESSAGE if data["topic"] == "call":
+            return call_in_words(call_of(data))
         case EventKind.STATE:
             return str(data["state"])
         case EventKind.WAITING:

@@ -15,19 +15,20 @@ _RENEW_EVERY_S = 5.0  # our choice: a third of the lease
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def _no_lever() -> str | None:
-    return None
-
-
 def _nothing() -> str | None:
     return None
 
 
 @dataclass(frozen=True)
 class Stops:
-    """What besides messages and signals ends a run: the site-wide lever, as the reason it was engaged for."""
+    """What besides messages and signals ends a run: the site-wide lever, as the reason it was engaged for, and the
+    time at which a drill has to begin its way back, in seconds since the epoch. `window`: why nothing may be injected
+    or switched now; it never keeps anything from being restored.
+    """
 
-    lever: Callable[[], str | None] = _no_lever
+    lever: Callable[[], str | None] = _nothing
+    window: Callable[[], str | None] = _nothing
+    latest_return_at: float | None = None
 
 
 class Heed:
@@ -93,17 +94,38 @@ class Heed:
             if message.topic == "abort":
                 self._take(message)
                 self._ask(f"abort asked for by {message.data.get('by')}: {message.data.get('reason')}")
+            elif message.topic == "call":
+                self._take(message)
         lever = self._stops.lever()
         if lever is not None:
             self._ask(f"the lever is engaged: {lever}", "stop_condition")
+        self._look_at_the_clock()
         condition = None if self.reason else self.condition()
         if condition:
             self._ask(condition, "stop_condition")
+
+    def _look_at_the_clock(self) -> None:
+        limit = self._stops.latest_return_at
+        if limit is not None and self._clock.now() >= limit:
+            self._ask("the latest time to begin the way back has come", "stop_condition")
+
+    def may_change(self) -> bool:
+        """Whether something may be injected or switched now; where not, the run goes back."""
+        closed = self._stops.window()
+        if closed is not None:
+            self._ask(closed, "stop_condition")
+        return self.reason is None
 
     def take_decisions(self) -> None:
         """Take what people have decided; their events tell the run."""
         for message in self._journal.waiting(self._run):
             if message.topic == "decide":
+                self._take(message)
+
+    def take_calls(self) -> None:
+        """Calls that people have noted go on record; they change nothing of what the run does."""
+        for message in self._journal.waiting(self._run):
+            if message.topic == "call":
                 self._take(message)
 
     def _take(self, message: Message) -> None:

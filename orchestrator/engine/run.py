@@ -148,8 +148,17 @@ class Engine:
         self._cut()
         targets = self._needed(step)
         if targets:
+            self._must_be_open(step)
             self._log.enter(step.phase.value)
             self._gate(step, self._do(step, targets))
+
+    def _must_be_open(self, step: Step) -> None:
+        """Asked again before each step that injects or switches: a window may close, or be taken back, meanwhile."""
+        if step.phase not in (Phase.INJECTING, Phase.SWITCHING) or self._heed.may_change():
+            return
+        if not self._log.progress.touched():
+            raise _NotStarted(str(self._heed.reason))
+        raise _Abort
 
     def _cut(self) -> None:
         if self._heed.beat():
@@ -165,7 +174,11 @@ class Engine:
         return self._watch.reason(self._acts.waits.latest(), self._clock.monotonic())
 
     def _gate(self, step: Step, found: Sequence[TargetResult]) -> None:
-        """Before the fault anything that is not right ends the run: nothing has been touched yet."""
+        """Before the fault anything that is not right ends the run: nothing has been touched yet. In an incident it is
+        on record, and the run goes on: what is wrong is why there is one.
+        """
+        if self._plan.mode is Mode.INCIDENT:
+            return
         bad = [item for item in found if item.outcome not in _GOOD]
         if bad and step.phase in BEFORE_FAULT and self._heed.reason is None:
             raise _NotStarted(f"{step.id}: " + "; ".join(f"{item.target}: {item.message}" for item in bad))
@@ -304,6 +317,7 @@ class Engine:
         self._log.enter(Phase.CLOSING.value)
         for part in (self._disarm, self._stop_measuring, self._world.close):
             self._part("closing", part)
+        self._heed.take_calls()
         self._log.append(EventKind.CLOSED, {})
 
     def _part(self, what: str, act: Callable[[], None]) -> None:

@@ -34,6 +34,10 @@ _SAMPLE_KINDS = {
 }
 
 
+STATEMENTS = "statements"  # what people have signed, in a run's folder
+SIGNERS = "allowed_signers"
+
+
 @dataclass(frozen=True)
 class Sources:
     """What a pack is made from. `text` masks what is known to be secret; `definition`: the drill's own file."""
@@ -113,8 +117,18 @@ def _plan(sources: Sources, record: RunRecord, _events: Sequence[Event]) -> Iter
     yield "plan/digests.json", _json({"sha256": plan, "inventory_files_before_redaction": digests})
 
 
-def _people(_sources: Sources, record: RunRecord, events: Sequence[Event]) -> Iterator[tuple[str, bytes]]:
+def _signed(folder: Path, record: RunRecord) -> Iterator[tuple[str, bytes]]:
+    """The very bytes, so that `ssh-keygen -Y verify` needs nothing else."""
+    named = [name for item in record.approvals if item.file for name in (item.file, f"{item.file}.sig")]
+    for name in [*named, SIGNERS] if named else ():
+        if not (folder / name).is_file():
+            raise _changed(record, f"expected the signed statement {folder / name}, found none")
+        yield f"people/{STATEMENTS}/{name}", (folder / name).read_bytes()
+
+
+def _people(sources: Sources, record: RunRecord, events: Sequence[Event]) -> Iterator[tuple[str, bytes]]:
     yield "people/approvals.json", _json(approvals(record))
+    yield from _signed(sources.run_folder / STATEMENTS, record)
     yield "people/decisions.json", _json(decisions(record))
     yield "people/calls.json", _json(calls(record, events))
 

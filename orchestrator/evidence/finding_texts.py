@@ -5,6 +5,7 @@ from typing import get_args
 
 from orchestrator.model.base import Title
 from orchestrator.model.event import CheckRecord
+from orchestrator.model.evidence import Approval
 from orchestrator.model.record import AbortRecord, DecisionRecord, Interruption, RunRecord, StepRecord
 from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import Difference, GatewayTimes, ObjectiveResult, ObjectiveState
@@ -14,6 +15,18 @@ from orchestrator.report.texts import Language
 
 Texts = tuple[Title, Title]
 _NOBODY = Title(zh="未说明", en="not stated")
+
+
+def break_glass(record: RunRecord, item: Approval) -> Texts:
+    people = {person.id: person.name for person in record.topology.people.people}
+    name = people.get(item.by, Title(zh=item.by, en=item.by))
+    return (
+        Title(zh="应急授权须由他人事后补批", en="Break-glass has to be reviewed by somebody else"),
+        Title(
+            zh=f"{name.zh}未经双人复核启动本次处置，理由：{item.note or '未说明'}。",
+            en=f"{name.en} began this run alone, because: {item.note or 'not stated'}.",
+        ),
+    )
 
 
 def objective(item: ObjectiveResult) -> Texts:

@@ -11,6 +11,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from orchestrator.evidence import finding_texts as texts
+from orchestrator.model.approval import StatementKind
 from orchestrator.model.base import Title
 from orchestrator.model.event import CheckRecord, CheckResult, Outcome
 from orchestrator.model.evidence import Finding, FindingKind, FindingState, LedgerKind, LedgerLine
@@ -25,6 +26,7 @@ _ANSWERS = {
     FindingKind.STEP: PersonRole.OPERATOR,
     FindingKind.RESTORATION: PersonRole.OPERATOR,
     FindingKind.OBJECTIVE: PersonRole.COMMANDER,
+    FindingKind.REVIEW: PersonRole.APPROVER,
     FindingKind.DEVIATION: PersonRole.COMMANDER,
 }
 FAILED_STEPS = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.INDETERMINATE, Outcome.UNDO_FAILED)
@@ -68,6 +70,7 @@ def finding_id(run: str, number: int) -> str:
 def problems(record: RunRecord) -> list[Problem]:
     """In the order of how much they matter to a reader."""
     return [
+        *_reviews(record),
         *_objectives(record),
         *_gateways(record),
         *_restoration(record),
@@ -125,6 +128,13 @@ def _owner(people: People, kind: FindingKind) -> str | None:
 
 def _day_of(at: float, timezone: str) -> date:
     return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(timezone)).date()
+
+
+def _reviews(record: RunRecord) -> Iterator[Problem]:
+    """What one person has begun alone is looked at afterwards (应急授权、事后补批)."""
+    for item in record.approvals:
+        if item.kind is StatementKind.BREAK_GLASS:
+            yield Problem(FindingKind.REVIEW, item.by, *texts.break_glass(record, item))
 
 
 def _objectives(record: RunRecord) -> Iterator[Problem]:

@@ -29,15 +29,16 @@ def decisions(record: RunRecord) -> Json:
 
 
 def calls(record: RunRecord, events: Sequence[Event]) -> Json:
-    """Whom the run asked for, when and why, and everybody who could have been called. What was said on the phone is
-    not on record.
+    """Whom the run asked for, when and why, which calls people have noted, and everybody who could have been called.
+    Of what was said on the phone only their notes are on record.
     """
     asked = [_asked(event) for event in events if event.kind is EventKind.WAITING]
     people = record.topology.people
     return {
         "to_be_called": asked,
-        "people": [item.model_dump(mode="json") for item in people.people],
-        "contacts": [item.model_dump(mode="json") for item in people.contacts],
+        "calls": [item.model_dump(mode="json") for item in record.calls],
+        "people": [item.model_dump(mode="json", by_alias=True) for item in people.people],
+        "contacts": [item.model_dump(mode="json", by_alias=True) for item in people.contacts],
     }
 
 

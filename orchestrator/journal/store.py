@@ -17,9 +17,11 @@ from typing import Any
 from orchestrator.errors import JournalFailed, Refused, Superseded
 from orchestrator.journal.chain import GENESIS, body_of, link
 from orchestrator.journal.owner import is_gone, this_process
+from orchestrator.model.approval import Permit
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan, canonical_json
 from orchestrator.ports import Clock, Message
+from orchestrator.rules.approvals import require
 
 VERSION = 2
 LEASE_S = 15.0  # our choice: an orchestrator that was silent for so long may be taken over although it lives
@@ -156,11 +158,14 @@ class SqliteJournal:
         owner: str,
         resources: Sequence[str],
         place: Mapping[str, Any] | None = None,
+        permit: Permit | None = None,
     ) -> int:
         """Create the run, take all its locks in one sorted transaction, write OPENED. Returns the epoch.
 
-        Refused LOCKED names every resource that another run holds, and who that is.
+        Refused LOCKED names every resource that another run holds, and who that is; NOT_APPROVED: a plan for the
+        production path without a permit for it.
         """
+        require(plan, permit)
         self._is_sound()
         with self._transaction():
             self._refuse_locked(sorted(resources))
@@ -180,9 +185,10 @@ class SqliteJournal:
             self._db.executemany(
                 "insert into lock values (?, ?, 1)", [(resource, run) for resource in sorted(resources)]
             )
-            self._insert(
-                run, 1, EventKind.OPENED, {"plan": plan.id, "plan_digest": plan.digest, "owner": owner}, None, None
-            )
+            opened: dict[str, Any] = {"plan": plan.id, "plan_digest": plan.digest, "owner": owner}
+            if permit is not None:
+                opened["permit"] = permit.model_dump(mode="json")
+            self._insert(run, 1, EventKind.OPENED, opened, None, None)
         return 1
 
     def _refuse_locked(self, resources: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from orchestrator.loader.document import Document, FieldPath, parse, read
 from orchestrator.model.topology import Host, Router, Topology
 
 FILES = ("topology.yml", "profiles.yml", "hosts.yml", "people.yml")
+SIGNERS = "allowed_signers"  # keys of those who may sign, as OpenSSH has them; a site that only rehearses has none
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def load_site(folder: Path) -> LoadedSite:
     for part in ("profiles", "people"):
         document.place(part, read(folder / f"{part}.yml"))
     files = [folder / name for name in FILES]
+    files += [folder / SIGNERS] if (folder / SIGNERS).is_file() else []
     catalogues = document.data.pop("catalogue", None) or []
     if not isinstance(catalogues, list):
         problem = Problem(("catalogue",), f"expected a list, as [sscc], found {catalogues!r}")

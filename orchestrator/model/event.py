@@ -16,7 +16,7 @@ class EventKind(StrEnum):
     RESUMED = "resumed"  # another orchestrator has taken the run over, with the last sign of life before
     INTERRUPTED = "interrupted"  # an intent was found open
     SETTLED = "settled"  # what became of it: by its guard, a look, its own policy or a person
-    MESSAGE = "message"  # an abort or a decision that somebody asked for
+    MESSAGE = "message"  # an abort or a decision that somebody asked for, or a call that was made
     WAITING = "waiting"  # a person has to decide, with who and what
     UNDO_INTENT = "undo_intent"
     UNDO_DONE = "undo_done"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from orchestrator.model.approval import StatementKind
 from orchestrator.model.base import Frozen, Id, Title
 
 
@@ -20,6 +21,7 @@ class LedgerKind(StrEnum):
     FINDING_OPENED = "finding.opened"
     FINDING_CHANGED = "finding.changed"  # owner or due date
     FINDING_CLOSED = "finding.closed"
+    SCHEDULE_MISSED = "schedule.missed"  # an entry of the schedule whose time has passed without a run
     ANCHORED = "anchored"  # the head was sent elsewhere
     HEARTBEAT = "heartbeat"  # nothing happened, and the ledger was whole
 
@@ -50,6 +52,7 @@ class FindingKind(StrEnum):
     GATEWAY = "gateway"  # did not come back where the plan expected it
     STEP = "step"
     RESTORATION = "restoration"
+    REVIEW = "review"  # done by break-glass, to be looked at by somebody else
     DEVIATION = "deviation"  # the run did not go by its plan: interrupted, decided by a person, stopped
 
 
@@ -82,13 +85,15 @@ class FindingState(Frozen):
 
 
 class Approval(Frozen):
-    """Who approved a plan, bound to its digest."""
+    """Who signed what about a plan, bound to its digest. `file`: the signed statement, with its signature beside it."""
 
     by: str
     role: str
     at: float
     plan_digest: str
     note: str = ""
+    kind: StatementKind = StatementKind.APPROVE
+    file: str | None = None
 
 
 class LedgerPlace(Frozen):

@@ -195,6 +195,11 @@ class Plan(Frozen):
     def id(self) -> str:
         return f"{self.drill}-{self.digest[:8]}"
 
+    @property
+    def longest_s(self) -> float:
+        """Seconds after which it is over whatever happens, or a person has been called."""
+        return sum(step.deadline_s for step in self.steps)
+
     @cached_property
     def fence_routers(self) -> tuple[str, ...]:
         """CE routers on which a host may have to be cut off from the fronts."""

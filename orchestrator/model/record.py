@@ -153,6 +153,21 @@ class AbortRecord(Frozen):
     at: float
 
 
+class CallRecord(Frozen):
+    """A telephone call, as somebody noted it. `contact`: an id of people.yml; `answered_by`: who was on the phone.
+
+    `at` is when it was noted, also where the run had no orchestrator to hear of it then.
+    """
+
+    contact: str
+    name: Title
+    did: Literal["placed", "answered"]
+    by: str
+    answered_by: str | None = None
+    note: str = ""
+    at: float
+
+
 class RunRecord(Frozen):
     """One run, whole."""
 
@@ -174,6 +189,7 @@ class RunRecord(Frozen):
     interruptions: tuple[Interruption, ...] = ()
     decisions: tuple[DecisionRecord, ...] = ()
     aborts: tuple[AbortRecord, ...] = ()
+    calls: tuple[CallRecord, ...] = ()
     checks: tuple[CheckRecord, ...]
     configurations: tuple[ConfigRecord, ...]
     interlocks: tuple[InterlockProof, ...]

@@ -8,17 +8,20 @@ from typing import Any, Literal
 from orchestrator.history import (
     StepResult,
     aborts,
+    calls,
     check_records,
     decisions,
     epoch_s,
     interruptions,
+    permit_of,
     snapshots,
     step_results,
 )
 from orchestrator.journal import chain_is_valid
 from orchestrator.judge import judge, window_of
+from orchestrator.model.approval import Permit
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind
-from orchestrator.model.evidence import LedgerPlace
+from orchestrator.model.evidence import Approval, LedgerPlace
 from orchestrator.model.plan import FaultSource, Phase, Plan
 from orchestrator.model.record import (
     ClauseResult,
@@ -33,6 +36,7 @@ from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import RunOutcome, Verdict
 from orchestrator.ports import Observations
 from orchestrator.report.interlocks import all_interlocks
+from orchestrator.rules.approvals import RIGHTS
 from orchestrator.rules.clauses import Exercised, clause_register
 
 
@@ -54,11 +58,14 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
     verdict = judge(plan, topology, events, seen, valid)
     steps, window, taken = step_results(events), window_of(events), snapshots(events)
     interlocks = tuple(all_interlocks(plan, topology, events))
+    permit = permit_of(events)
     return RunRecord(
         run=run,
         simulated=fault_source is FaultSource.TWIN,
         fault_source=fault_source,
         operator=operator,
+        approvals=tuple(_approvals(permit)) if permit else (),
+        announcement=permit.window.number if permit and permit.window else None,
         started_at=epoch_s(events[0]),
         finished_at=epoch_s(events[-1]),
         fault_at=window.fault_at if window else None,
@@ -72,6 +79,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         interruptions=tuple(interruptions(events)),
         decisions=tuple(decisions(events)),
         aborts=tuple(aborts(events)),
+        calls=tuple(calls(events)),
         checks=tuple(check_records(events)),
         configurations=tuple(_configurations(plan, topology, taken, steps)),
         interlocks=interlocks,
@@ -82,6 +90,19 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         ground_truth=ground_truth,
         ledger=ledger,
     )
+
+
+def _approvals(permit: Permit) -> Iterator[Approval]:
+    for item in permit.consents:
+        yield Approval(
+            by=item.by,
+            role=RIGHTS[item.kind].value,
+            at=item.at.timestamp(),
+            plan_digest=permit.plan_digest,
+            note=item.reason,
+            kind=item.kind,
+            file=item.file,
+        )
 
 
 def _phases(events: Sequence[Event]) -> Iterator[PhaseTime]:

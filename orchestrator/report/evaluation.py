@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.model.approval import StatementKind
 from orchestrator.model.drill import Mode
+from orchestrator.model.evidence import Approval
+from orchestrator.model.record import RunRecord
 from orchestrator.model.verdict import ObjectiveState, Restoration, RunOutcome
 from orchestrator.report.context import Context
 from orchestrator.report.execution import went_by_plan
@@ -61,7 +64,12 @@ def _approved(context: Context) -> Judgement:
     record = context.record
     if record.plan.mode is Mode.REHEARSAL:
         return "not_applicable"
-    return _yes(any(item.by != record.operator and item.plan_digest == record.plan_digest for item in record.approvals))
+    return _yes(any(_approves(item, record) for item in record.approvals))
+
+
+def _approves(item: Approval, record: RunRecord) -> bool:
+    is_other = item.by != record.operator
+    return item.kind is StatementKind.APPROVE and is_other and item.plan_digest == record.plan_digest
 
 
 def _switched(context: Context) -> Judgement:

@@ -4,11 +4,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from orchestrator.model.approval import StatementKind
 from orchestrator.model.people import Person, PersonRole
 from orchestrator.report.context import Context
+from orchestrator.report.hours import hours_in_words
 
 # Who signs a report (our choice, with blanks for the firm's own order).
 SIGNERS: Final = (PersonRole.COMMANDER, PersonRole.EVALUATOR, PersonRole.CHIEF_INFORMATION_OFFICER)
+
+
+# Roles that a drill needs; a report says so where nobody has one.
+_ALWAYS = (
+    PersonRole.COMMANDER,
+    PersonRole.OPERATOR,
+    PersonRole.APPROVER,
+    PersonRole.EVALUATOR,
+    PersonRole.CHIEF_INFORMATION_OFFICER,
+    PersonRole.GATEWAY_OPERATOR,
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,8 @@ class Signer:
 
 def role_rows(context: Context) -> tuple[RoleRow, ...]:
     """Every role, with its people and what the record says that they did."""
-    return tuple(_role(context, role) for role in PersonRole)
+    held = [role for role in PersonRole if role in _ALWAYS or context.topology.people.with_role(role)]
+    return tuple(_role(context, role) for role in held)
 
 
 def _role(context: Context, role: PersonRole) -> RoleRow:
@@ -58,7 +72,7 @@ def _did(context: Context, person: Person, role: PersonRole) -> Iterator[str]:
         yield texts("people.operated", name=name)
     if role is PersonRole.APPROVER:
         for item in record.approvals:
-            if item.by == person.id:
+            if item.by == person.id and item.kind is StatementKind.APPROVE:
                 yield texts("people.approved", name=name, at=context.moments.full(item.at))
     decided = sum(person.id in (item.by, item.second) for item in record.decisions)
     if decided and role is person.roles[0]:
@@ -68,7 +82,7 @@ def _did(context: Context, person: Person, role: PersonRole) -> Iterator[str]:
 def contact_rows(context: Context) -> tuple[ContactRow, ...]:
     texts = context.texts
     return tuple(
-        ContactRow(texts.of(item.organisation), texts.of(item.purpose), item.phones, texts.of(item.hours))
+        ContactRow(texts.of(item.organisation), texts.of(item.purpose), item.phones, hours_in_words(texts, item))
         for item in context.topology.people.contacts
     )
 

@@ -61,7 +61,7 @@ def _approval(context: Context, item: Approval) -> ApprovalRow:
     bound = item.plan_digest == context.record.plan_digest
     return ApprovalRow(
         by=context.person(item.by),
-        role=texts.named("role", item.role),
+        role=texts(f"statement.{item.kind}"),
         at=context.moments.full(item.at),
         note=item.note or texts("value.nothing_said"),
         bound=texts("approval.bound" if bound else "approval.not_bound"),

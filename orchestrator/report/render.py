@@ -19,6 +19,7 @@ from markupsafe import Markup
 from orchestrator.model.record import RunRecord
 from orchestrator.report import timeline
 from orchestrator.report.basis import reach, rule_rows, rules
+from orchestrator.report.calls import call_rows
 from orchestrator.report.checks import checked_phases, findings, summary
 from orchestrator.report.clause_table import by_document, covered, not_covered
 from orchestrator.report.configurations import IN_FULL_ON_PAPER, configurations
@@ -85,6 +86,7 @@ def _told(context: Context, digest: str | None) -> dict[str, Any]:
         "not_covered_ids": by_document(not_covered(context)),
         "roles": role_rows(context),
         "contacts": contact_rows(context),
+        "calls": call_rows(context),
         "signers": signers(context),
         "attendants": attendants(context),
         "evaluation": evaluation_rows(context),

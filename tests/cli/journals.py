@@ -11,8 +11,10 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.journal import SqliteJournal
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import EventKind
-from orchestrator.wiring import OpenRun, Place, open_run
+from orchestrator.model.plan import Plan
+from orchestrator.wiring import OpenRun, Permission, Place, open_run
 from tests.report.record_example import plan_of, site
+from tests.support.permits import permit_for
 
 WAVE = ("nq-trade-1", "nq-trade-3")
 CALL = {"name": {"zh": "张明", "en": "Zhang Ming"}, "phone": "021-5550 0101"}
@@ -70,6 +72,11 @@ class Left:
         database.close()
 
 
+def _permission(plan: Plan) -> Permission | None:
+    permit = permit_for(plan)
+    return None if permit is None else Permission(permit, {})
+
+
 def left(
     folder: Path, drill: str = "single-centre-failure", mode: Mode = Mode.REHEARSAL, place: Place = NOWHERE
 ) -> Left:
@@ -78,6 +85,6 @@ def left(
     plan = plan_of(drill, mode)
     home = folder / "reports" / f"20261122T0200{len(journal.runs()):02}-{drill}-0000"
     try:
-        return Left(folder, open_run(journal, site(), plan, home, "wang", place))
+        return Left(folder, open_run(journal, site(), plan, home, "wang", place, _permission(plan)))
     finally:
         journal.close()

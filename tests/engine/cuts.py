@@ -16,6 +16,7 @@ from orchestrator.model.verdict import Verdict
 from orchestrator.ports import Message
 from tests.engine.sim import Contacts, Killed
 from tests.engine.test_engine import Stage
+from tests.support.permits import permit_for
 
 SOON_S, LATE_S = LEASE_S + 1, 200.0  # before and after a fault without its run lifts itself
 MOST_RESUMES = 12
@@ -71,7 +72,7 @@ class Night:
         """None: it was killed."""
         play = self.stage
         locks = locks_of(play.plan, play.topology)
-        epoch = play.journal.open_run(self.run, play.plan, play.folder, "tester", locks)
+        epoch = play.journal.open_run(self.run, play.plan, play.folder, "tester", locks, {}, permit_for(play.plan))
         return self._go(epoch, kill_at, resumed=False)
 
     def resume(self, kill_at: int | str | None = None, after_s: float = SOON_S) -> End | None:

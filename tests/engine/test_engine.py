@@ -26,6 +26,7 @@ from orchestrator.model.verdict import ObjectiveState, Restoration, RunOutcome, 
 from orchestrator.planner import Request, make_plan
 from orchestrator.ports import Journal, Listener, Measurement
 from tests.engine.sim import STEP_S, SimClock, SimWorld
+from tests.support.permits import permit_for
 from tests.support.sites import ROOT
 
 SITE = load_site(ROOT / "inventory/example")
@@ -48,7 +49,8 @@ class Stage:
 
     def play(self, journal: Journal | None = None) -> Verdict:
         """Open the run and run it to its end."""
-        epoch = self.journal.open_run("r1", self.plan, self.folder, "tester", locks_of(self.plan, self.topology))
+        locks = locks_of(self.plan, self.topology)
+        epoch = self.journal.open_run("r1", self.plan, self.folder, "tester", locks, {}, permit_for(self.plan))
         self.end = self._engine(epoch, journal or self.journal, resumed=False).run()
         return self.verdict()
 

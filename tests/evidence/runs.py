@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.evidence.collect import collect
+from orchestrator.loader.site import load_site
 from orchestrator.model.event import CheckRecord, Event, EventKind
 from orchestrator.model.plan import FaultSource, Phase
 from orchestrator.model.record import RunRecord
@@ -39,8 +40,10 @@ class Run:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        shutil.copytree(ROOT / "inventory/example", self.folder / "inventory/example")
-        shutil.copytree(ROOT / "inventory/catalogue", self.folder / "inventory/catalogue")
+        for file in load_site(ROOT / "inventory/example").files:  # what a run copies, and nothing else
+            copy = self.folder / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
         for when, text in self.texts.items():
             path = self.folder / "configurations" / GATEWAY / f"{when}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)

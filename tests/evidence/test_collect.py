@@ -89,7 +89,8 @@ def test_every_file_has_its_line_in_the_readme_and_every_line_its_file(run: Run,
     names = set(bytes_of(run.collect(tmp_path / "pack")))
     collected = [pattern for pattern, is_collected in readme.patterns().items() if is_collected]
     assert {name for name in names if not any(fnmatchcase(name, pattern) for pattern in collected)} == set()
-    assert [pattern for pattern in collected if not any(fnmatchcase(name, pattern) for name in names)] == []
+    wanted = [pattern for pattern in collected if not pattern.startswith("people/statements/")]  # a rehearsal has none
+    assert [pattern for pattern in wanted if not any(fnmatchcase(name, pattern) for name in names)] == []
     assert [name for name in names if not is_name(name)] == []
 
 

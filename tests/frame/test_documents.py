@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from orchestrator import errors
 from orchestrator.cli.schema import schemas
 from orchestrator.errors import DrillctlError
-from orchestrator.model import drill, people, topology
+from orchestrator.model import calendar, drill, hours, people, topology
 from orchestrator.model.drill import Drill
 from orchestrator.rules.rulebook import RULES
 from tests.frame.documents import DOCUMENTS, ROOT, blocks, links, tables
@@ -36,7 +36,13 @@ def models(module: object) -> dict[str, type[BaseModel]]:
     }
 
 
-PAGES = [("inventory.md", topology), ("inventory.md", people), ("drill.md", drill)]
+PAGES = [
+    ("inventory.md", topology),
+    ("inventory.md", people),
+    ("inventory.md", hours),
+    ("calendar.md", calendar),
+    ("drill.md", drill),
+]
 
 
 @pytest.mark.parametrize(("page", "module"), PAGES)

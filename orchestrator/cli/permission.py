@@ -1,0 +1,222 @@
+"""Plans on file and what people sign about them: shared by `plan --save`, `approve`, `run` and `switchover`."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.adapters import ssh_signatures
+from orchestrator.adapters.plan_file import PlanFile
+from orchestrator.cli.options import asked_for, planned
+from orchestrator.errors import DefinitionError, Refused
+from orchestrator.loader.calendar import load_calendar
+from orchestrator.loader.drill import load_drill
+from orchestrator.loader.site import LoadedSite
+from orchestrator.model.approval import (
+    Kept,
+    Permit,
+    PlanRequest,
+    Signed,
+    Statement,
+    StatementKind,
+    WindowReference,
+    whole_seconds,
+)
+from orchestrator.model.calendar import SiteCalendar, Window
+from orchestrator.model.drill import Mode, Response
+from orchestrator.model.people import Person
+from orchestrator.model.plan import Plan
+from orchestrator.planner import Request, make_plan
+from orchestrator.rules import approvals
+from orchestrator.rules.windows import Closed, Open, passage
+from orchestrator.wiring import Permission, Places, clock
+
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="PERSON", envvar="DRILLCTL_PERSON", help="Who you are: a person's id in people.yml."),
+]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", metavar="FILE", envvar="DRILLCTL_KEY", help="Your SSH key, or its public half if an agent holds it."
+    ),
+]
+_START_COUNTS = timedelta(minutes=10)  # our choice: a start that was signed and not made is void soon
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a plan is approved and begun: its site, the plans on file, and the people who may."""
+
+    places: Places
+    site: LoadedSite
+    file: PlanFile
+
+    @classmethod
+    def of(cls, places: Places, site: LoadedSite) -> "Desk":
+        return cls(places, site, places.plans(site))
+
+    def person(self, name: str | None) -> Person:
+        """DefinitionError: nobody is named, or nobody of that name is known."""
+        people = self.site.topology.people.people
+        found = next((person for person in people if person.id == name), None)
+        if found is None:
+            known = ", ".join(person.id for person in people) or "nobody"
+            raise DefinitionError(f"--by: expected a person of people.yml ({known}), found {name or 'nothing'}")
+        return found
+
+    def kept(self, name: str) -> Kept:
+        """A plan on file, as it is still made today. Refused PLAN_CHANGED: an edit has made it void."""
+        kept = self.file.load(name)
+        now = self.again(kept)
+        if now.digest != kept.plan.digest:
+            raise Refused(
+                "PLAN_CHANGED",
+                f"plan {name}: expected {_changed(kept.plan, now)} as when it was saved, found it edited; every "
+                f"approval of it is void. `drillctl plan {kept.plan.drill} --save` makes a new one",
+            )
+        return kept
+
+    def again(self, kept: Kept) -> Plan:
+        """The same request, by the inventory and the drill as they are now."""
+        asked = kept.request
+        response = None if asked.response is None else Response(asked.response)
+        today = date.fromisoformat(asked.today)
+        request = Request(kept.plan.mode, today, dict(asked.parameters), response, asked.down)
+        return make_plan(self.site.topology, self.site.digest, load_drill(self.places.drills, kept.plan.drill), request)
+
+    def signed(self, plan: Plan) -> list[Signed]:
+        return self.file.signed(plan.drill)
+
+    def sign(self, statement: Statement, key: Path | None) -> Signed:
+        """Sign and keep it. Refused NOT_SIGNED: no key, or not one of this person."""
+        if key is None:
+            raise Refused(
+                "NOT_SIGNED", f"expected a key of {statement.by} to sign with, found none; name one with --key"
+            )
+        path = self.file.add(plan_id(statement), statement, ssh_signatures.sign(statement.canonical(), key))
+        return Signed(statement=statement, file=path.name)
+
+
+def plan_id(statement: Statement) -> str:
+    return f"{statement.drill}-{statement.plan[:8]}"
+
+
+def _changed(before: Plan, now: Plan) -> str:
+    if before.inventory_digest != now.inventory_digest:
+        return "the inventory"
+    return "the drill's definition" if before.drill_digest != now.drill_digest else "what it was made from"
+
+
+def statement(
+    kind: StatementKind,
+    kept: Kept,
+    by: str,
+    *,
+    lasts: timedelta,
+    reason: str = "",
+    window: WindowReference | None = None,
+) -> Statement:
+    """What this person says now."""
+    now = whole_seconds(clock().now())
+    plan = kept.plan
+    return Statement(
+        kind=kind,
+        site=plan.site,
+        drill=plan.drill,
+        mode=plan.mode,
+        plan=plan.digest,
+        by=by,
+        requested_by=kept.request.by,
+        window=window,
+        reason=reason,
+        at=now,
+        not_after=now + lasts,
+    )
+
+
+def kept_or_made(
+    desk: Desk,
+    name: str,
+    mode: Mode,
+    by: Person,
+    settings: list[str] | None,
+    response: Response | None,
+    down: list[str] | None,
+) -> Kept:
+    """A plan on file by its id, or a drill's plan as it comes out now, with what was signed about the same one."""
+    if desk.file.has(name):
+        return desk.kept(name)
+    made = planned(desk.places, desk.site, name, mode, settings, response, down)
+    if desk.file.has(made.id):
+        return desk.kept(made.id)
+    return Kept(plan=made, request=asked(by, asked_for(desk.site, mode, settings, response, down)))
+
+
+def begun_by(desk: Desk, kept: Kept, by: Person, key: Path | None, reason: str = "") -> Permission:
+    """Everything that has to be there is looked at first; then the operator signs the start. Refused by name."""
+    start = statement(StatementKind.START, kept, by.id, lasts=_START_COUNTS, reason=reason)
+    claim = approvals.Claim(kept, by.id, start.at)
+    people, known = desk.site.topology.people, desk.signed(kept.plan)
+    found = approvals.permit(claim, people, [Signed(statement=start, file="not signed yet"), *known])
+    found = _in_its_window(desk, kept.plan, found, start.at)
+    signed = approvals.permit(claim, people, [desk.sign(start, key), *known])
+    permit = signed.model_copy(update={"latest_return_at": found.latest_return_at})
+    return Permission(permit, desk.file.bytes_of([item.file for item in permit.consents]))
+
+
+def _in_its_window(desk: Desk, plan: Plan, permit: Permit, now: datetime) -> Permit:
+    """Refused by name: it is not open now, or not the one that was approved. An incident waits for none."""
+    if plan.mode is not Mode.DRILL:
+        return permit
+    calendar = load_calendar(desk.site.folder)
+    found = passage_of(desk.site, calendar, plan, permit.window, now.timestamp(), expected_s=plan.longest_s)
+    if isinstance(found, Closed):
+        raise Refused(found.code, f"plan {plan.id}: {found.reason}")
+    return permit.model_copy(update={"latest_return_at": found.latest_return_at})
+
+
+def passage_of(
+    site: LoadedSite,
+    calendar: SiteCalendar,
+    plan: Plan,
+    approved: WindowReference | None,
+    now: float,
+    *,
+    expected_s: float,
+) -> Open | Closed:
+    """Whether the window that a plan was approved for is open now, and so long after it."""
+    known = {item.id: item for item in calendar.windows}
+    window = None if approved is None else known.get(approved.id)
+    if window is None or reference(window) != approved:
+        named = "none" if approved is None else f"{approved.id} ({approved.number})"
+        reason = f"expected the window that was approved, {named}, in calendar.yml as it was, found it changed or gone"
+        return Closed("OUTSIDE_WINDOW", reason)
+    return passage(
+        calendar,
+        zone=site.topology.site.timezone,
+        drill=plan.drill,
+        classes={change.gateway_class for change in plan.affected},
+        at=now,
+        expected_s=expected_s,
+        window=window.id,
+    )
+
+
+def reference(window: Window) -> WindowReference:
+    """What an approval is bound to."""
+    return WindowReference(id=window.id, number=window.number, begins=window.begins, ends=window.ends)
+
+
+def asked(by: Person, request: Request) -> PlanRequest:
+    """Who asked for a plan, and with which words."""
+    return PlanRequest(
+        by=by.id,
+        at=whole_seconds(clock().now()),
+        parameters=request.settings,
+        response=None if request.response is None else request.response.value,
+        down=request.out_of_service,
+        today=request.today.isoformat(),
+    )

@@ -1,0 +1,155 @@
+"""Four eyes (双人复核): whether what people have signed lets a plan be carried out. Pure.
+
+The approver is neither who asked for the plan nor who operates it. Who asked may operate, and an operator signs his
+start too. Everything is bound to the plan's digest: any edit of plan or inventory makes it void.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.errors import Refused
+from orchestrator.model.approval import Consent, Kept, Permit, Signed, StatementKind
+from orchestrator.model.drill import Mode
+from orchestrator.model.people import People, PersonRole
+from orchestrator.model.plan import Plan
+from orchestrator.model.topology import GatewayClass
+
+# What a person must answer for to say it.
+RIGHTS = {
+    StatementKind.APPROVE: PersonRole.APPROVER,
+    StatementKind.START: PersonRole.OPERATOR,
+    StatementKind.RELEASE: PersonRole.OPERATOR,
+    StatementKind.BREAK_GLASS: PersonRole.OPERATOR,
+    StatementKind.REVIEW: PersonRole.AUDITOR,
+}
+# Of several reasons the one that is nearest to a good approval is named, and the others after it.
+_NEAREST = ("APPROVAL_EXPIRED", "OWN_APPROVAL", "PLAN_CHANGED", "NO_RIGHT", "APPROVAL_FORGED")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is to be done now, by whom."""
+
+    kept: Kept
+    operator: str
+    at: datetime
+
+    @property
+    def plan(self) -> Plan:
+        return self.kept.plan
+
+
+def permit(claim: Claim, people: People, signed: Sequence[Signed]) -> Permit:
+    """Why this may begin. Refused by name where it may not; `signed` is everything on file for the drill.
+
+    An incident may begin by break-glass: one person, with a reason, reviewed afterwards.
+    """
+    glass = claim.plan.mode is Mode.INCIDENT and _has(StatementKind.BREAK_GLASS, claim, signed)
+    first = _one(StatementKind.BREAK_GLASS if glass else StatementKind.APPROVE, claim, people, signed)
+    consents = [first, _one(StatementKind.START, claim, people, signed)]
+    if claim.plan.mode is Mode.DRILL and moves_settlement(claim.plan):
+        consents.append(_one(StatementKind.RELEASE, claim, people, signed))
+    return Permit(
+        plan_digest=claim.plan.digest,
+        requested_by=claim.kept.request.by,
+        operator=claim.operator,
+        consents=tuple(_consent(item) for item in consents),
+        window=first.statement.window,
+    )
+
+
+def require(plan: Plan, permit: Permit | None) -> None:
+    """Refused NOT_APPROVED: a plan for the production path without a permit for that very plan."""
+    if plan.mode is Mode.REHEARSAL:
+        return
+    if permit is None or permit.plan_digest != plan.digest:
+        found = "none" if permit is None else f"one for plan {permit.plan_digest[:12]}…"
+        raise Refused("NOT_APPROVED", f"plan {plan.id}: expected a permit for it, found {found}; `drillctl approve`")
+
+
+def moves_settlement(plan: Plan) -> bool:
+    """Whether a settlement gateway is to be moved: clearing must be done and nothing in flight (design §5.7)."""
+    return any(change.gateway_class is GatewayClass.SETTLEMENT and change.after is not None for change in plan.affected)
+
+
+def _consent(item: Signed) -> Consent:
+    said = item.statement
+    return Consent(kind=said.kind, by=said.by, at=said.at, not_after=said.not_after, reason=said.reason, file=item.file)
+
+
+def _has(kind: StatementKind, claim: Claim, signed: Iterable[Signed]) -> bool:
+    return any(item.statement.kind is kind and item.statement.plan == claim.plan.digest for item in signed)
+
+
+def _one(kind: StatementKind, claim: Claim, people: People, signed: Iterable[Signed]) -> Signed:
+    """The first statement of the kind that counts. Refused names why none does."""
+    reasons: list[tuple[str, str]] = []
+    for item in signed:
+        if item.statement.kind is not kind:
+            continue
+        reason = _why_not(item, claim, people)
+        if reason is None:
+            return item
+        reasons.append(reason)
+    raise _refusal(kind, claim, reasons)
+
+
+def _why_not(item: Signed, claim: Claim, people: People) -> tuple[str, str] | None:
+    """(code, one line) where a statement does not count for this claim."""
+    said = item.statement
+    who = f"{said.kind} by {said.by} ({item.file})"
+    if item.problem:
+        return "APPROVAL_FORGED", f"{who}: {item.problem}"
+    if (said.plan, said.site) != (claim.plan.digest, claim.plan.site):
+        return (
+            "PLAN_CHANGED",
+            f"{who}: expected plan {claim.plan.digest[:12]}… as it is now, found it given for {said.plan[:12]}…",
+        )
+    person = next((person for person in people.people if person.id == said.by), None)
+    right = RIGHTS[said.kind]
+    if person is None or right not in person.roles:
+        return "NO_RIGHT", f"{who}: expected a person of people.yml with role {right}, found none of that name"
+    own = _is_own(item, claim)
+    if own:
+        return "OWN_APPROVAL", f"{who}: expected somebody else, found that {own}"
+    if not said.at <= claim.at <= said.not_after:
+        times = (said.at, said.not_after, claim.at)
+        first, last, now = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in times)
+        return "APPROVAL_EXPIRED", f"{who}: expected a time between {first} and {last} UTC, found {now}"
+    return None
+
+
+def _is_own(item: Signed, claim: Claim) -> str:
+    """Why a statement is not of the person who has to give it; empty where it is."""
+    said = item.statement
+    if said.kind is StatementKind.APPROVE and said.by == claim.kept.request.by:
+        return f"{said.by} asked for the plan"
+    if said.kind is StatementKind.APPROVE and said.by == claim.operator:
+        return f"{said.by} operates it"
+    if said.kind in (StatementKind.START, StatementKind.BREAK_GLASS) and said.by != claim.operator:
+        return f"{claim.operator} operates it, not {said.by}"
+    return ""
+
+
+_MISSING = {
+    StatementKind.APPROVE: ("NOT_APPROVED", "an approval", "`drillctl approve {plan} --by PERSON`"),
+    StatementKind.START: ("NOT_SIGNED", "the operator's signed start", "name a key with --key"),
+    StatementKind.RELEASE: (
+        "NOT_RELEASED",
+        "a named release of the settlement gateways (clearing done, no transfer in flight)",
+        "`drillctl approve {plan} --release --by PERSON`",
+    ),
+    StatementKind.BREAK_GLASS: ("NOT_APPROVED", "a break-glass statement", "--break-glass with a reason and --key"),
+}
+
+
+def _refusal(kind: StatementKind, claim: Claim, reasons: list[tuple[str, str]]) -> Refused:
+    code, expected, how = _MISSING.get(kind, ("NOT_APPROVED", f"a {kind}", "`drillctl approve --help`"))
+    advice = how.format(plan=claim.plan.id)
+    if not reasons:
+        return Refused(code, f"plan {claim.plan.id}: expected {expected}, found none; {advice}")
+    nearest = min(reasons, key=lambda reason: _NEAREST.index(reason[0]))
+    others = [text for reason, text in reasons if (reason, text) != nearest]
+    more = f"; also: {'; '.join(others)}" if others else ""
+    return Refused(nearest[0], f"plan {claim.plan.id}: {nearest[1]}; {advice}{more}")
