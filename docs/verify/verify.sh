@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Verifies an evidence pack of drillctl, or a whole archive, without drillctl.
 #
-#   verify.sh [--signer FINGERPRINT]… [--anchor LINES:DIGEST] [--tsa FILE] PACK
-#   verify.sh [--signer FINGERPRINT]… [--anchor LINES:DIGEST] [--tsa FILE] --archive REPORTS
+#   verify.sh [--signer FINGERPRINT]… [--anchor LINES:DIGEST] [--tsa FILE] [--allowed-signers FILE] PACK
+#   verify.sh [--signer FINGERPRINT]… [--anchor LINES:DIGEST] [--tsa FILE] [--allowed-signers FILE] --archive REPORTS
 #
-# Needs bash 4.4, openssl 3 (1.1.1 does, but for SM2), sha256sum, find and diff; nothing else, and no network.
+# Needs bash 4.4, openssl 3 (1.1.1 does, but for SM2), sha256sum, find and diff; ssh-keygen 8.1 for approvals; no network.
 # It only reads. Every failed check is one line: FILE: reason. Exit 0: verified; 1: not; 2: wrong command line.
 # What it shows, and what it does not, is in the README beside it and in its last lines.
 set -u
@@ -19,7 +19,7 @@ NEEDED='run.json journal/events.jsonl plan/plan.json ledger/ledger.jsonl report/
 report/report.en.html report/report.en.pdf'
 
 declare -A ALLOWED=() TOLD=()
-NOTES=() FAULTS=0 WHERE='' ANCHOR_SIZE=0 ANCHOR='' AUTHORITY='' ARCHIVE='' TARGET=''
+NOTES=() FAULTS=0 WHERE='' ANCHOR_SIZE=0 ANCHOR='' AUTHORITY='' PEOPLE='' ARCHIVE='' TARGET=''
 
 fault() { # fault FILE REASON
     printf '%s%s: %s\n' "$WHERE" "$1" "$2"
@@ -542,6 +542,38 @@ look_at_plan() { # plan.json is canonical JSON: its digest is that of its bytes,
         fault plan/plan.json "expected the plan with digest $(text_of plan_digest), as run.json says, found $DIGEST"
 }
 
+STATEMENT='^\{"at":"[^"]*","by":"([a-z0-9-]+)","drill":"[^"]*","kind":"([a-z-]+)","mode":"[a-z]+","not_after":"[^"]*","plan":"('$HEX')",'
+
+# What people have signed before a run on the production path. Whether it was enough, drillctl's own verifier judges.
+look_at_statements() {
+    local path name content allowed=$PEOPLE kinds='' by kind
+    [[ $PLAN == *'"mode":"drill"'* || $PLAN == *'"mode":"incident"'* ]] || return
+    [[ -n $allowed ]] || allowed=$P/people/statements/allowed_signers
+    for path in "$P"/people/statements/*.json; do
+        [[ -f $path ]] || continue
+        name=${path#"$P"/}
+        IFS= read -r -d '' content <"$path"
+        if [[ ! $content =~ $STATEMENT ]]; then
+            fault "$name" 'expected a statement in canonical JSON, found another form'
+            continue
+        fi
+        by=${BASH_REMATCH[1]} kind=${BASH_REMATCH[2]}
+        [[ ${BASH_REMATCH[3]} == "$(text_of plan_digest)" ]] || fault "$name" 'expected a statement about the plan of this run, found another'
+        kinds+=" $kind by $by,"
+        if ! command -v ssh-keygen >/dev/null; then
+            note 'ssh-keygen is not here: the signatures of people were not checked'
+        elif ! ssh-keygen -Y verify -q -f "$allowed" -I "$by" -n drillctl -s "$path.sig" <"$path" >/dev/null 2>&1; then
+            fault "$name" "expected a signature by $by with a key that is allowed, found another"
+        fi
+    done
+    if [[ $kinds != *' approve by'* && $kinds != *' break-glass by'* ]]; then
+        fault people/statements 'expected an approval of a run on the production path, found none'
+    else
+        note "signed by people before it began:${kinds%,}"
+        [[ -n $PEOPLE ]] || note 'no --allowed-signers was given: the signatures of people are checked against the keys that the pack brings; compare them with those that the firm has published'
+    fi
+}
+
 look_at_reports() {
     local language content evidence=''
     if is_plain EVIDENCE.sha256; then
@@ -584,6 +616,7 @@ look_at_pack() { # look_at_pack FOLDER
     look_at_files
     look_at_seal
     look_at_contents
+    look_at_statements
     look_at_reports
 }
 
@@ -828,8 +861,9 @@ while (($#)); do
     --signer) read_signer "${2-}"; shift ;;
     --anchor) read_anchor "${2-}"; shift ;;
     --tsa) AUTHORITY=${2-}; [[ -f $AUTHORITY ]] || wrong "--tsa: expected a file of certificates (PEM), found none"; shift ;;
+    --allowed-signers) PEOPLE=${2-}; [[ -f $PEOPLE ]] || wrong "--allowed-signers: expected a file of public keys, found none"; shift ;;
     --archive) ARCHIVE=1 ;;
-    -*) wrong "expected --signer, --anchor, --tsa or --archive, found $1" ;;
+    -*) wrong "expected --signer, --anchor, --tsa, --allowed-signers or --archive, found $1" ;;
     *) [[ -z $TARGET ]] || wrong "expected one folder, found $1 too"; TARGET=$1 ;;
     esac
     shift

@@ -3,20 +3,20 @@
 A plan that is there is never written again: who asked for it first has asked for it.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from orchestrator.adapters import ssh_signatures
 from orchestrator.errors import DefinitionError, Refused
+from orchestrator.evidence import ssh_signatures
 from orchestrator.evidence.disk import replace
+from orchestrator.evidence.statements import SIGNATURE, read_signed
 from orchestrator.loader.site import SIGNERS
 from orchestrator.model.approval import Kept, Signed, Statement
 from orchestrator.model.plan import canonical_json
 
-PLAN, SIGNATURE = "plan.json", ".sig"
+PLAN = "plan.json"
 
 
 class PlanFile:
@@ -97,21 +97,3 @@ class PlanFile:
             for file in (path, path.with_name(f"{name}{SIGNATURE}")):
                 found[file.name] = file.read_bytes()
         return found
-
-
-def read_signed(path: Path, allowed: Path) -> Signed | None:
-    """A statement with what its signature is worth. None: no statement at all."""
-    data = path.read_bytes()
-    try:
-        statement = Statement.model_validate(json.loads(data))
-    except (ValueError, ValidationError):
-        return None
-    problem = ""
-    signature = path.with_name(f"{path.name}{SIGNATURE}")
-    if statement.canonical() != data:
-        problem = "expected the canonical bytes that are signed, found others"
-    elif not signature.is_file():
-        problem = f"expected a signature {signature.name}, found none"
-    else:
-        problem = ssh_signatures.check(data, signature.read_bytes(), statement.by, allowed).problem
-    return Signed(statement=statement, file=path.name, problem=problem)

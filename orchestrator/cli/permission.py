@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.adapters import ssh_signatures
 from orchestrator.adapters.plan_file import PlanFile
 from orchestrator.cli.options import asked_for, planned
 from orchestrator.errors import DefinitionError, Refused
+from orchestrator.evidence import ssh_signatures
 from orchestrator.loader.calendar import load_calendar
 from orchestrator.loader.drill import load_drill
 from orchestrator.loader.site import LoadedSite

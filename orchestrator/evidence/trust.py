@@ -34,11 +34,13 @@ class Trust:
     """signers: sha256 fingerprints of certificates that may sign; empty: whoever the pack names.
     tsa: certificates (PEM) of the authority whose stamps count; None: those that the pack brings.
     anchor: a head of the ledger that was kept elsewhere.
+    allowed_signers: keys of the people who may approve, as OpenSSH has them; None: those that the pack brings.
     """
 
     signers: frozenset[str] = frozenset()
     tsa: bytes | None = None
     anchor: LedgerHead | None = None
+    allowed_signers: bytes | None = None
 
 
 @dataclass
@@ -62,12 +64,17 @@ def one_line(text: str) -> str:
 
 
 def trust_of(
-    signer: str | Collection[str] | None = None, anchor: str | LedgerHead | None = None, tsa: Path | None = None
+    signer: str | Collection[str] | None = None,
+    anchor: str | LedgerHead | None = None,
+    tsa: Path | None = None,
+    allowed_signers: Path | None = None,
 ) -> Trust:
     """As the command line has it. DefinitionError: not a fingerprint, not a head."""
     given = [signer] if isinstance(signer, str) else list(signer or ())
     head = anchored(anchor) if isinstance(anchor, str) else anchor
-    return Trust(frozenset(map(fingerprint_of, given)), tsa.read_bytes() if tsa else None, head)
+    authority = tsa.read_bytes() if tsa else None
+    people = allowed_signers.read_bytes() if allowed_signers else None
+    return Trust(frozenset(map(fingerprint_of, given)), authority, head, people)
 
 
 def fingerprint_of(text: str) -> str:

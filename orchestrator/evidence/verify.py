@@ -13,6 +13,7 @@ from orchestrator.errors import DefinitionError
 from orchestrator.evidence.trust import Fault, Findings, Trust, trust_of
 from orchestrator.evidence.verify_content import RUN, Contents, look_at_contents
 from orchestrator.evidence.verify_files import look_at_files
+from orchestrator.evidence.verify_people import look_at_people
 from orchestrator.evidence.verify_report import look_at_reports
 from orchestrator.evidence.verify_seal import look_at_seal
 from orchestrator.evidence.verify_verdict import look_at_verdict
@@ -38,6 +39,7 @@ def look_at_pack(folder: Path, trust: Trust) -> tuple[Contents, Findings]:
     look_at_files(folder, found)
     stamped_at = look_at_seal(folder, trust, found)
     contents = _contents(folder, stamped_at, trust, found)
+    look_at_people(folder, contents, trust, found)
     look_at_reports(folder, found)
     if not found.faults:  # what was changed anyway need not be judged again
         look_at_verdict(folder, contents, found)

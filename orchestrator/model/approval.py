@@ -94,7 +94,7 @@ class Consent(Frozen):
 class Permit(Frozen):
     """Why a run on the production path may begin, bound to its plan."""
 
-    plan_digest: str
+    bound_to: Annotated[str, Field(description="Digest of the plan")]
     requested_by: Id
     operator: Id
     consents: tuple[Consent, ...]

@@ -98,7 +98,7 @@ def _approvals(permit: Permit) -> Iterator[Approval]:
             by=item.by,
             role=RIGHTS[item.kind].value,
             at=item.at.timestamp(),
-            plan_digest=permit.plan_digest,
+            plan_digest=permit.bound_to,
             note=item.reason,
             kind=item.kind,
             file=item.file,

@@ -51,7 +51,7 @@ def permit(claim: Claim, people: People, signed: Sequence[Signed]) -> Permit:
     if claim.plan.mode is Mode.DRILL and moves_settlement(claim.plan):
         consents.append(_one(StatementKind.RELEASE, claim, people, signed))
     return Permit(
-        plan_digest=claim.plan.digest,
+        bound_to=claim.plan.digest,
         requested_by=claim.kept.request.by,
         operator=claim.operator,
         consents=tuple(_consent(item) for item in consents),
@@ -63,8 +63,8 @@ def require(plan: Plan, permit: Permit | None) -> None:
     """Refused NOT_APPROVED: a plan for the production path without a permit for that very plan."""
     if plan.mode is Mode.REHEARSAL:
         return
-    if permit is None or permit.plan_digest != plan.digest:
-        found = "none" if permit is None else f"one for plan {permit.plan_digest[:12]}…"
+    if permit is None or permit.bound_to != plan.digest:
+        found = "none" if permit is None else f"one for plan {permit.bound_to[:12]}…"
         raise Refused("NOT_APPROVED", f"plan {plan.id}: expected a permit for it, found {found}; `drillctl approve`")
 
 

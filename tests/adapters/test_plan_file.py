@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters import ssh_signatures
 from orchestrator.adapters.plan_file import PlanFile
 from orchestrator.errors import DefinitionError, Refused
+from orchestrator.evidence import ssh_signatures
 from orchestrator.model.approval import Kept, PlanRequest, Statement, StatementKind
 from orchestrator.model.drill import Mode
 from tests.report.record_example import plan_of

@@ -66,7 +66,7 @@ def refusal(about: Claim, signed: list[Signed], people: People = PEOPLE) -> Refu
 def test_an_approval_by_a_third_person_and_a_signed_start_permit_the_plan_in_its_window() -> None:
     about = claim()
     found = permit(about, PEOPLE, whole(about))
-    assert found.plan_digest == about.plan.digest
+    assert found.bound_to == about.plan.digest
     assert [(item.kind, item.by) for item in found.consents] == [
         (StatementKind.APPROVE, "chen"),
         (StatementKind.START, "li"),
@@ -168,7 +168,7 @@ def test_a_plan_for_the_production_path_needs_a_permit_for_itself() -> None:
     granted = permit(about, PEOPLE, whole(about))
     require(about.plan, granted)
     require(plan_of("single-centre-failure"), None)
-    for other in (None, granted.model_copy(update={"plan_digest": "0" * 64})):
+    for other in (None, granted.model_copy(update={"bound_to": "0" * 64})):
         with pytest.raises(Refused, match="NOT_APPROVED"):
             require(about.plan, other)
 

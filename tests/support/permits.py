@@ -16,4 +16,4 @@ def permit_for(plan: Plan) -> Permit | None:
         return None
     said = ((StatementKind.APPROVE, "chen"), (StatementKind.START, "li"))
     consents = tuple(Consent(kind=kind, by=by, at=AT, not_after=LATER, file=f"{kind}.json") for kind, by in said)
-    return Permit(plan_digest=plan.digest, requested_by="wang", operator="li", consents=consents)
+    return Permit(bound_to=plan.digest, requested_by="wang", operator="li", consents=consents)

@@ -67,6 +67,9 @@ class Office:
     def call(self, *words: str) -> Said:
         return drillctl(*words, "--site", str(self.site), state=self.folder)
 
+    def call_plainly(self, *words: str) -> Said:
+        return drillctl(*words, state=self.folder)
+
     def run(self, plan: str, by: str = "li") -> Said:
         words = ("run", plan, "--by", by, "--key", str(self.signers.key(by)), "--json", "--site", str(self.site))
         return drillctl("twin", "exec", self.twin.name, "--", *INSIDE, *words, state=self.folder)
@@ -138,8 +141,27 @@ def test_only_what_somebody_else_approved_runs_and_its_pack_proves_it(office: Of
     for item in record.approvals:
         assert item.file is not None
         verified_by_anybody(pack / "people/statements", item.file, item.by)
+    verified = office.call_plainly("evidence", "verify", str(pack), "--allowed-signers", str(office.signers.allowed))
+    assert verified.code == 0, verified.out
+    assert "signed by people before it began: approve by chen, start by li, release by wang" in verified.out
+    alone_verified(pack, office.signers.allowed)
     truth = office.twin.truth()
     assert (truth["duplicates"], truth["shared_certificates"]) == (0, 0)
+
+
+def alone_verified(pack: Path, allowed: Path) -> None:
+    """By the script, which knows nothing of the product; one changed byte of what was signed is found."""
+    words = ["bash", str(ROOT / "docs/verify/verify.sh"), "--allowed-signers", str(allowed), str(pack)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "approve by chen" in done.stdout
+    path = next((pack / "people/statements").glob("release-*.json"))
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace("清算".encode(), "结算".encode()))
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    path.write_bytes(whole)
+    assert done.returncode == 1
+    assert "expected a signature by wang with a key that is allowed, found another" in done.stdout
 
 
 def verified_by_anybody(folder: Path, file: str, person: str) -> None:

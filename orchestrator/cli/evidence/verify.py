@@ -30,6 +30,12 @@ TsaOption = Annotated[
 ]
 
 
+SignersOption = Annotated[
+    Path | None,
+    typer.Option("--allowed-signers", metavar="FILE", help="Keys of the people who may approve, as the firm has them."),
+]
+
+
 def verify(
     path: Annotated[
         Path, typer.Argument(metavar="PATH", help="A pack, an exported pack, a run or the reports folder.")
@@ -37,12 +43,15 @@ def verify(
     signer: Signer = None,
     anchor: AnchorOption = None,
     tsa: TsaOption = None,
+    allowed_signers: SignersOption = None,
     as_json: Json = False,
 ) -> None:
     """Verify a pack or a whole archive; exit 1 where it does not verify. Each failed check is one line."""
     if tsa is not None and not tsa.is_file():
         raise DefinitionError(f"--tsa {tsa}: expected a file of certificates (PEM), found none")
-    found = _look(path, trust_of(signer, anchor, tsa))
+    if allowed_signers is not None and not allowed_signers.is_file():
+        raise DefinitionError(f"--allowed-signers {allowed_signers}: expected a file of public keys, found none")
+    found = _look(path, trust_of(signer, anchor, tsa, allowed_signers))
     _show(path, found, as_json=as_json)
     raise typer.Exit(1 if found.faults else 0)
 
