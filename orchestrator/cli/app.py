@@ -14,6 +14,7 @@ _VERBS = (
     "approve",
     "rehearse",
     "run",
+    "triage",
     "switchover",
     "status",
     "abort",

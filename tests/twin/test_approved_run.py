@@ -74,6 +74,10 @@ class Office:
         words = ("run", plan, "--by", by, "--key", str(self.signers.key(by)), "--json", "--site", str(self.site))
         return drillctl("twin", "exec", self.twin.name, "--", *INSIDE, *words, state=self.folder)
 
+    def look(self) -> Said:
+        words = ("triage", "--json", "--site", str(self.site))
+        return drillctl("twin", "exec", self.twin.name, "--", *INSIDE, *words, state=self.folder)
+
     def approve(self, plan: str, by: str, *more: str) -> Said:
         return self.call("approve", plan, "--by", by, "--key", str(self.signers.key(by)), *more)
 
