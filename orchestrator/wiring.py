@@ -28,12 +28,14 @@ from orchestrator.evidence.ledger import Ledger
 from orchestrator.evidence.pack import Seals
 from orchestrator.evidence.sign import sign_detached
 from orchestrator.evidence.stamp import InternalStamper
+from orchestrator.history import permit_of
 from orchestrator.journal import RunState, SqliteJournal
 from orchestrator.loader.document import read
 from orchestrator.loader.site import SIGNERS, LoadedSite, load_site
 from orchestrator.model.approval import Permit
 from orchestrator.model.evidence import EvidenceSettings
 from orchestrator.model.plan import Plan
+from orchestrator.rules.approvals import require
 from orchestrator.twin import Twin
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -253,10 +255,22 @@ def _frozen(site: LoadedSite, folder: Path) -> LoadedSite:
 
 def reopen(journal: SqliteJournal, state: RunState, owner: str) -> OpenRun:
     """Take a run over from an orchestrator that is gone. Its own copy of the inventory is what it goes on with."""
+    _must_be_permitted(journal, state)
     epoch = journal.take_over(state.run, owner)
     copy = copy_of(state)
     job = Assignment(state.run, epoch, state.plan, copy.topology, state.folder)
     return OpenRun(job, copy, Place.read(state.place), resumed=True)
+
+
+def _must_be_permitted(journal: SqliteJournal, state: RunState) -> None:
+    """The plan is the one that the run was opened with, and on the production path the one that was permitted."""
+    events = journal.events(state.run)
+    if state.plan.digest != events[0].data["plan_digest"]:
+        raise NeedsPerson(
+            f"run {state.run}: expected the plan that it was opened with, found another in the journal; nothing was "
+            "done. Look at every gateway, and keep the state folder as it is"
+        )
+    require(state.plan, permit_of(events))
 
 
 def copy_of(state: RunState) -> LoadedSite:

@@ -387,7 +387,7 @@ text_of() { # text_of KEY: a JSON string as it stands, without its quotes
 
 look_at_events() { # → EVENTS (how many), EVENT_END, FIRST_ACT, LAST_AT
     local line number=0 previous=$GENESIS kind='' run others='' body found
-    EVENTS=0 EVENT_END=$GENESIS FIRST_ACT='' LAST_AT='' OPENED_PLAN=''
+    EVENTS=0 EVENT_END=$GENESIS FIRST_ACT='' LAST_AT='' OPENED_PLAN='' OPENING='' OPENED_AT=''
     local name=journal/events.jsonl
     is_plain "$name" || return
     while IFS= read -r line || [[ -n $line ]]; do
@@ -412,6 +412,7 @@ look_at_events() { # → EVENTS (how many), EVENT_END, FIRST_ACT, LAST_AT
         if ((number == 1)); then
             [[ $kind == opened ]] || fault "$name:1" "expected the opening of the run, found $kind"
             only_value plan_digest "$line" && OPENED_PLAN=$VALUE
+            OPENING=$line OPENED_AT=${found[2]}
         fi
         [[ -n $FIRST_ACT || $kind == @(opened|state|note|message) ]] || FIRST_ACT="$number $kind ${found[2]}"
     done <"$P/$name"
@@ -542,14 +543,31 @@ look_at_plan() { # plan.json is canonical JSON: its digest is that of its bytes,
         fault plan/plan.json "expected the plan with digest $(text_of plan_digest), as run.json says, found $DIGEST"
 }
 
-STATEMENT='^\{"at":"[^"]*","by":"([a-z0-9-]+)","drill":"[^"]*","kind":"([a-z-]+)","mode":"[a-z]+","not_after":"[^"]*","plan":"('$HEX')",'
+STATEMENT='^\{"at":"([^"]*)","by":"([a-z0-9-]+)","drill":"[^"]*","kind":"([a-z-]+)","mode":"[a-z]+","not_after":"([^"]*)","plan":"('$HEX')","reason":'
+PERMIT='"operator":"([a-z0-9-]+)","requested_by":"([a-z0-9-]+)"'
 
-# What people have signed before a run on the production path. Whether it was enough, drillctl's own verifier judges.
+# What people have signed before a run on the production path. Roles and the window are for drillctl's own verifier.
 look_at_statements() {
-    local path name content allowed=$PEOPLE kinds='' by kind
+    local path name content said='' by kind at until opened operator requested approved='' started='' moment
+    local allowed=$PEOPLE file=people/statements
     [[ $PLAN == *'"mode":"drill"'* || $PLAN == *'"mode":"incident"'* ]] || return
-    [[ -n $allowed ]] || allowed=$P/people/statements/allowed_signers
-    for path in "$P"/people/statements/*.json; do
+    [[ -n $allowed ]] || allowed=$P/$file/allowed_signers
+    if [[ ! $OPENING =~ $PERMIT ]]; then
+        fault journal/events.jsonl:1 'expected why the run was allowed to begin, found none'
+        return
+    fi
+    operator=${BASH_REMATCH[1]} requested=${BASH_REMATCH[2]}
+    epoch_of "$OPENED_AT" || return
+    opened=$EPOCH moment=${OPENED_AT:0:19}
+    moment=${moment//[-:T]/}
+    if ! command -v ssh-keygen >/dev/null; then
+        if [[ -n $PEOPLE ]]; then
+            fault $file 'expected ssh-keygen to check the signatures of people with, found none'
+        else
+            note 'ssh-keygen is not here: the signatures of people were not checked'
+        fi
+    fi
+    for path in "$P/$file"/*.json; do
         [[ -f $path ]] || continue
         name=${path#"$P"/}
         IFS= read -r -d '' content <"$path"
@@ -557,21 +575,32 @@ look_at_statements() {
             fault "$name" 'expected a statement in canonical JSON, found another form'
             continue
         fi
-        by=${BASH_REMATCH[1]} kind=${BASH_REMATCH[2]}
-        [[ ${BASH_REMATCH[3]} == "$(text_of plan_digest)" ]] || fault "$name" 'expected a statement about the plan of this run, found another'
-        kinds+=" $kind by $by,"
-        if ! command -v ssh-keygen >/dev/null; then
-            note 'ssh-keygen is not here: the signatures of people were not checked'
-        elif ! ssh-keygen -Y verify -q -f "$allowed" -I "$by" -n drillctl -s "$path.sig" <"$path" >/dev/null 2>&1; then
-            fault "$name" "expected a signature by $by with a key that is allowed, found another"
+        at=${BASH_REMATCH[1]} by=${BASH_REMATCH[2]} kind=${BASH_REMATCH[3]} until=${BASH_REMATCH[4]}
+        [[ ${BASH_REMATCH[5]} == "$(text_of plan_digest)" ]] || fault "$name" 'expected a statement about the plan of this run, found another'
+        [[ $OPENING == *"\"file\":\"${name##*/}\""* ]] || fault "$name" 'expected a statement that the journal names, found another'
+        if ! { epoch_of "$at" && ((EPOCH <= opened + SLACK_S)) && epoch_of "$until" && ((opened <= EPOCH)); }; then
+            fault "$name" "expected it to count when the run was opened ($OPENED_AT), found $at to $until"
         fi
+        if command -v ssh-keygen >/dev/null && ! ssh-keygen -Y verify -q "-Overify-time=${moment}Z" -f "$allowed" \
+            -I "$by" -n "drillctl-$kind" -s "$path.sig" <"$path" >/dev/null 2>&1; then
+            fault "$name" "expected a signature by $by with a key that was allowed, found another"
+        fi
+        case $kind in
+        approve)
+            approved=1
+            if [[ $by == "$operator" || $by == "$requested" ]]; then
+                fault "$name" "expected an approval by somebody else, found that $by asked for the plan or operates it"
+            fi
+            ;;
+        break-glass) [[ $PLAN != *'"mode":"incident"'* || $by != "$operator" ]] || approved=1 ;;
+        start) [[ $by != "$operator" ]] || started=1 ;;
+        esac
+        said+=" $kind by $by,"
     done
-    if [[ $kinds != *' approve by'* && $kinds != *' break-glass by'* ]]; then
-        fault people/statements 'expected an approval of a run on the production path, found none'
-    else
-        note "signed by people before it began:${kinds%,}"
-        [[ -n $PEOPLE ]] || note 'no --allowed-signers was given: the signatures of people are checked against the keys that the pack brings; compare them with those that the firm has published'
-    fi
+    [[ -n $approved ]] || fault $file 'expected an approval of a run on the production path, found none'
+    [[ -n $started ]] || fault $file "expected a start signed by $operator, who operated it, found none"
+    [[ -z $said ]] || note "signed by people before it began:${said%,}"
+    [[ -n $PEOPLE ]] || note 'no --allowed-signers was given: the signatures of people are checked against the keys that the pack brings; compare them with those that the firm has published'
 }
 
 look_at_reports() {

@@ -13,7 +13,7 @@ from orchestrator.evidence import ssh_signatures
 from orchestrator.evidence.disk import replace
 from orchestrator.evidence.statements import SIGNATURE, read_signed
 from orchestrator.loader.site import SIGNERS
-from orchestrator.model.approval import Kept, Signed, Statement
+from orchestrator.model.approval import Kept, Signed, Statement, namespace
 from orchestrator.model.plan import canonical_json
 
 PLAN = "plan.json"
@@ -67,11 +67,11 @@ class PlanFile:
     def add(self, plan: str, statement: Statement, signature: bytes) -> Path:
         """Keep what somebody has signed. Refused NOT_SIGNED: it is not signed by who it says."""
         data = statement.canonical()
-        checked = ssh_signatures.check(data, signature, statement.by, self._allowed)
+        checked = ssh_signatures.check(data, signature, statement.by, self._allowed, namespace(statement.kind))
         if not checked.ok:
             raise Refused("NOT_SIGNED", checked.problem)
         folder = self._home / plan
-        name = f"{statement.kind}-{statement.by}-{statement.at:%Y%m%dT%H%M%SZ}.json"
+        name = f"{statement.kind}-{statement.by}-{statement.at:%Y%m%dT%H%M%SZ}-{statement.plan[:8]}.json"
         folder.mkdir(parents=True, exist_ok=True)
         replace(folder / f"{name}{SIGNATURE}", signature)
         replace(folder / name, data)
@@ -89,11 +89,11 @@ class PlanFile:
             if found is not None:
                 yield found
 
-    def bytes_of(self, names: Iterable[str]) -> dict[str, bytes]:
+    def bytes_of(self, plan: str, names: Iterable[str]) -> dict[str, bytes]:
         """Statements with their signatures, and the keys of those who may sign: all that a verifier needs."""
         found = {SIGNERS: self._allowed.read_bytes()}
         for name in names:
-            path = next(self._home.glob(f"*/{name}"))
+            path = self._home / plan / name
             for file in (path, path.with_name(f"{name}{SIGNATURE}")):
                 found[file.name] = file.read_bytes()
         return found

@@ -12,12 +12,12 @@ from orchestrator.cli.permission import By, Desk, Key, reference, statement
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.evidence.disk import replace
 from orchestrator.loader.calendar import load_calendar
-from orchestrator.model.approval import NAMESPACE, Kept, Statement, StatementKind, WindowReference
+from orchestrator.model.approval import Kept, Statement, StatementKind, WindowReference, namespace
 from orchestrator.model.drill import Mode
-from orchestrator.rules.approvals import RIGHTS
+from orchestrator.rules.approvals import LONGEST, RIGHTS
 from orchestrator.wiring import Places
 
-_LONGEST_DAYS = 31  # our choice: an approval that is older than a month is given again
+_LONGEST_DAYS = LONGEST[StatementKind.APPROVE].days
 _UNSIGNED = "to-sign"
 
 
@@ -59,12 +59,16 @@ def approve(  # noqa: PLR0913, PLR0917 - one option each
             "NO_RIGHT", f"expected {person.id} to have the role {RIGHTS[kind]}, found {', '.join(person.roles)}"
         )
     bound = None if release or kept.plan.mode is not Mode.DRILL else _window(desk, window)
-    said = statement(kind, kept, person.id, lasts=timedelta(days=days), reason=reason, window=bound)
+    said = statement(kind, kept, person.id, lasts=_lasting(kind, days), reason=reason, window=bound)
     if key is None:
         _lay_out(desk, plan, said)
         return
     desk.sign(said, key)
     typer.echo(f"{said.kind} of {plan} by {said.by}, until {said.not_after:%Y-%m-%d %H:%M} UTC")
+
+
+def _lasting(kind: StatementKind, days: int) -> timedelta:
+    return min(timedelta(days=days), LONGEST[kind])
 
 
 def _window(desk: Desk, name: str | None) -> WindowReference:
@@ -96,7 +100,7 @@ def _lay_out(desk: Desk, plan: str, said: Statement) -> None:
     path = desk.file.folder(plan) / _UNSIGNED / f"{said.kind}-{said.by}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     replace(path, said.canonical())
-    words = ["ssh-keygen", "-Y", "sign", "-n", NAMESPACE, "-f", "KEY", str(path)]
+    words = ["ssh-keygen", "-Y", "sign", "-n", namespace(said.kind), "-f", "KEY", str(path)]
     typer.echo(
         f"{path} is to be signed by {said.by}:\n  {shlex.join(words)}\nthen:\n  drillctl approve {plan} --signed {path}"
     )

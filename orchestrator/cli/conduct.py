@@ -27,8 +27,8 @@ from orchestrator.history import permit_of
 from orchestrator.journal import SqliteJournal
 from orchestrator.loader.calendar import load_calendar
 from orchestrator.loader.site import LoadedSite
-from orchestrator.model.approval import Permit
-from orchestrator.model.drill import FaultManner
+from orchestrator.model.approval import Permit, StatementKind
+from orchestrator.model.drill import FaultManner, Mode
 from orchestrator.model.people import PersonRole
 from orchestrator.model.plan import Fault, Plan
 from orchestrator.model.verdict import Restoration
@@ -42,6 +42,7 @@ _LOOK_EVERY_S = 1.0  # our choice: how often a lock that is waited for is looked
 _READY_S = 30.0  # our choice: so long the seal waits for what was to be ready; then it does without
 _WAIT_S = 3600.0  # our choice: longest wait for another run's locks
 _TWIN_LEASE = "15 minutes"
+_LASTING = (StatementKind.APPROVE, StatementKind.RELEASE)  # a start, or a broken glass, is over once it is made
 _EXIT = {End.WAITING: 5, End.PAUSED: 4}
 
 
@@ -83,10 +84,10 @@ def begin(
     *,
     owned: bool,
     wait: bool,
-    permission: Permission | None = None,
+    permission: Callable[[], Permission] | None = None,
 ) -> OpenRun:
     """A new run of the plan on this twin; its id is printed first. Refused leaves nothing: a run whose evidence could
-    not be kept does not begin.
+    not be kept does not begin. `permission` is asked at each attempt: what was good an hour ago may not be now.
     """
     ensure_sealed()
     _same_site(site, twin)
@@ -94,11 +95,16 @@ def begin(
     journal = stage.journal()
     try:
         place = Place.of(twin, owned=owned)
-        opened = when_free(stage, wait, lambda: _open(stage, journal, site, plan, place, permission))
+        permitted = permission or _no_permission
+        opened = when_free(stage, wait, lambda: _open(stage, journal, site, plan, place, permitted()))
     finally:
         journal.close()
     stage.console.print(f"run {opened.job.run}")
     return opened
+
+
+def _no_permission() -> None:
+    """A rehearsal needs none."""
 
 
 def _open(
@@ -189,18 +195,28 @@ def _drive(stage: Stage, run: OpenRun, twin: Twin, journal: SqliteJournal, mask:
 
 
 def stops_of(stage: Stage, run: OpenRun, permit: Permit | None) -> Stops:
-    """The lever, and for a drill on the production path its window, as the site's own calendar has it at each look."""
+    """The lever; on the production path also whether the approvals still count, and for a drill whether its window is
+    open, as the site's own calendar has it at each look.
+    """
     lever = stage.places.lever(stage.name).reason
-    if permit is None or permit.window is None:
+    if run.job.plan.mode is Mode.REHEARSAL:
         return Stops(lever=lever)
+    if permit is None:
+        return Stops(lever=lever, window=lambda: "NOT_APPROVED: expected a permit in the run's journal, found none")
     home = stage.places.site_folder(stage.site)
 
     def window() -> str | None:
+        now = SystemClock().now()
+        over = [item for item in permit.consents if item.kind in _LASTING and item.not_after.timestamp() < now]
+        if over:
+            return f"APPROVAL_EXPIRED: expected {over[0].kind} by {over[0].by} to count still, found its time over"
+        if run.job.plan.mode is not Mode.DRILL:
+            return None
         try:
             calendar = load_calendar(home)
         except DrillctlError as error:
             return f"calendar.yml cannot be read: {error}"
-        found = passage_of(run.site, calendar, run.job.plan, permit.window, SystemClock().now(), expected_s=0)
+        found = passage_of(run.site, calendar, run.job.plan, permit.window, now, expected_s=0)
         return f"{found.code}: {found.reason}" if isinstance(found, Closed) else None
 
     return Stops(lever=lever, window=window, latest_return_at=permit.latest_return_at)

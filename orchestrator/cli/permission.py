@@ -22,6 +22,7 @@ from orchestrator.model.approval import (
     Statement,
     StatementKind,
     WindowReference,
+    namespace,
     whole_seconds,
 )
 from orchestrator.model.calendar import SiteCalendar, Window
@@ -43,7 +44,8 @@ Key = Annotated[
         "--key", metavar="FILE", envvar="DRILLCTL_KEY", help="Your SSH key, or its public half if an agent holds it."
     ),
 ]
-_START_COUNTS = timedelta(minutes=10)  # our choice: a start that was signed and not made is void soon
+_START_COUNTS = approvals.LONGEST[StatementKind.START]
+_AGAIN = timedelta(minutes=5)  # our choice: a start that waits for locks is signed again in good time
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ class Desk:
             raise Refused(
                 "NOT_SIGNED", f"expected a key of {statement.by} to sign with, found none; name one with --key"
             )
-        path = self.file.add(plan_id(statement), statement, ssh_signatures.sign(statement.canonical(), key))
+        typer.echo(f"signing {statement.kind} with {key} (a key on a token waits to be touched)", err=True)
+        signature = ssh_signatures.sign(statement.canonical(), key, namespace(statement.kind))
+        path = self.file.add(plan_id(statement), statement, signature)
         return Signed(statement=statement, file=path.name)
 
 
@@ -148,6 +152,8 @@ def kept_or_made(
 ) -> Kept:
     """A plan on file by its id, or a drill's plan as it comes out now, with what was signed about the same one."""
     if desk.file.has(name):
+        if settings or response or down:
+            raise DefinitionError(f"{name}: expected no --set, --response or --down beside a plan on file, found one")
         return desk.kept(name)
     made = planned(desk.places, desk.site, name, mode, settings, response, down)
     if desk.file.has(made.id):
@@ -155,16 +161,43 @@ def kept_or_made(
     return Kept(plan=made, request=asked(by, asked_for(desk.site, mode, settings, response, down)))
 
 
-def begun_by(desk: Desk, kept: Kept, by: Person, key: Path | None, reason: str = "") -> Permission:
-    """Everything that has to be there is looked at first; then the operator signs the start. Refused by name."""
-    start = statement(StatementKind.START, kept, by.id, lasts=_START_COUNTS, reason=reason)
-    claim = approvals.Claim(kept, by.id, start.at)
-    people, known = desk.site.topology.people, desk.signed(kept.plan)
-    found = approvals.permit(claim, people, [Signed(statement=start, file="not signed yet"), *known])
-    found = _in_its_window(desk, kept.plan, found, start.at)
-    signed = approvals.permit(claim, people, [desk.sign(start, key), *known])
-    permit = signed.model_copy(update={"latest_return_at": found.latest_return_at})
-    return Permission(permit, desk.file.bytes_of([item.file for item in permit.consents]))
+@dataclass
+class Start:
+    """An operator's start of a plan, asked for again as often as somebody else's locks keep it waiting."""
+
+    desk: Desk
+    kept: Kept
+    by: Person
+    key: Path | None
+    reason: str = ""
+    break_glass: bool = False
+    signed: tuple[Signed, ...] = ()
+
+    def refuse(self) -> None:
+        """Where it may not begin: refused by name, before anybody signs."""
+        claim = approvals.Claim(self.kept, self.by.id, whole_seconds(clock().now()))
+        known = [*self._to_sign(), *self.desk.signed(self.kept.plan)]
+        found = approvals.permit(claim, self.desk.site.topology.people, known)
+        _in_its_window(self.desk, self.kept.plan, found, claim.at)
+
+    def __call__(self) -> Permission:
+        """Everything that has to be there is looked at first; then the operator signs, once as long as it counts.
+        Refused by name.
+        """
+        desk, plan = self.desk, self.kept.plan
+        self.refuse()
+        now = whole_seconds(clock().now())
+        claim = approvals.Claim(self.kept, self.by.id, now)
+        people, known = desk.site.topology.people, desk.signed(plan)
+        if not self.signed or any(item.statement.not_after - now < _AGAIN for item in self.signed):
+            self.signed = tuple(desk.sign(item.statement, self.key) for item in self._to_sign())
+        permit = _in_its_window(desk, plan, approvals.permit(claim, people, [*self.signed, *known]), now)
+        return Permission(permit, desk.file.bytes_of(plan.id, [item.file for item in permit.consents]))
+
+    def _to_sign(self) -> list[Signed]:
+        kinds = [StatementKind.BREAK_GLASS, StatementKind.START] if self.break_glass else [StatementKind.START]
+        said = [statement(kind, self.kept, self.by.id, lasts=_START_COUNTS, reason=self.reason) for kind in kinds]
+        return [Signed(statement=item, file="not signed yet") for item in said]
 
 
 def _in_its_window(desk: Desk, plan: Plan, permit: Permit, now: datetime) -> Permit:
@@ -207,7 +240,13 @@ def passage_of(
 
 def reference(window: Window) -> WindowReference:
     """What an approval is bound to."""
-    return WindowReference(id=window.id, number=window.number, begins=window.begins, ends=window.ends)
+    return WindowReference(
+        id=window.id,
+        number=window.number,
+        begins=window.begins,
+        ends=window.ends,
+        latest_return=window.latest_return,
+    )
 
 
 def asked(by: Person, request: Request) -> PlanRequest:

@@ -6,10 +6,9 @@ import typer
 
 from orchestrator.cli.conduct import Stage, begin, carry_through, refuse_lever
 from orchestrator.cli.options import DEFAULT_SITE, Down, Json, ResponseOption, Settings, Site, Wait
-from orchestrator.cli.permission import By, Desk, Key, begun_by, kept_or_made
+from orchestrator.cli.permission import By, Desk, Key, Start, kept_or_made
 from orchestrator.errors import Refused
 from orchestrator.model.drill import Mode
-from orchestrator.model.plan import Plan
 from orchestrator.twin import Twin
 from orchestrator.wiring import Places
 
@@ -39,15 +38,16 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
         )
     stage = Stage.of(places, site, as_json=as_json)
     refuse_lever(stage)
-    permission = begun_by(desk, kept, operator, key)
-    twin = twin_or_refused(kept.plan, "run")
-    opened = begin(stage, loaded, kept.plan, twin, owned=False, wait=wait, permission=permission)
+    start = Start(desk, kept, operator, key)
+    twin = twin_or_refused(start, "run")
+    opened = begin(stage, loaded, kept.plan, twin, owned=False, wait=wait, permission=start)
     raise typer.Exit(carry_through(stage, opened, twin))
 
 
-def twin_or_refused(plan: Plan, verb: str) -> Twin:
-    """Where the production path leads in this version."""
-    twin = Twin.current()
+def twin_or_refused(start: Start, verb: str) -> Twin:
+    """Where the production path leads in this version. What is not permitted is refused as that."""
+    start.refuse()
+    plan, twin = start.kept.plan, Twin.current()
     if twin is None:
         raise Refused(
             "REAL_SITE",

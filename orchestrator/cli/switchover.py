@@ -1,20 +1,16 @@
 """`drillctl switchover`: the plan of a drill as the answer to a real fault. Nothing is injected, nothing goes back."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.conduct import Stage, begin, carry_through, refuse_lever
 from orchestrator.cli.options import DEFAULT_SITE, Down, Json, ResponseOption, Settings, Site, Wait
-from orchestrator.cli.permission import By, Desk, Key, begun_by, kept_or_made, statement
+from orchestrator.cli.permission import By, Desk, Key, Start, kept_or_made
 from orchestrator.cli.run import twin_or_refused
-from orchestrator.errors import DefinitionError
-from orchestrator.model.approval import StatementKind
+from orchestrator.errors import DefinitionError, Refused
 from orchestrator.model.drill import Mode
 from orchestrator.wiring import Places
-
-_GLASS_COUNTS = timedelta(minutes=10)  # our choice: as a start; what is broken later is broken again
 
 
 def switchover(  # noqa: PLR0913, PLR0917 - one option each
@@ -44,12 +40,11 @@ def switchover(  # noqa: PLR0913, PLR0917 - one option each
     desk = Desk.of(places, loaded)
     operator = desk.person(by)
     kept = kept_or_made(desk, plan, Mode.INCIDENT, operator, settings, response, down)
+    if kept.plan.mode is not Mode.INCIDENT:
+        raise Refused("OTHER_MODE", f"expected a plan for an incident, found {plan} for a {kept.plan.mode}; use run")
     stage = Stage.of(places, site, as_json=as_json)
     refuse_lever(stage)
-    if break_glass:
-        said = statement(StatementKind.BREAK_GLASS, kept, operator.id, lasts=_GLASS_COUNTS, reason=reason)
-        desk.sign(said, key)
-    permission = begun_by(desk, kept, operator, key, reason)
-    twin = twin_or_refused(kept.plan, "switchover")
-    opened = begin(stage, loaded, kept.plan, twin, owned=False, wait=wait, permission=permission)
+    start = Start(desk, kept, operator, key, reason, break_glass)
+    twin = twin_or_refused(start, "switchover")
+    opened = begin(stage, loaded, kept.plan, twin, owned=False, wait=wait, permission=start)
     raise typer.Exit(carry_through(stage, opened, twin))

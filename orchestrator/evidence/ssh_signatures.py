@@ -6,11 +6,11 @@ Who may sign is the site's `allowed_signers`: one line per key, its principal is
 import os
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from orchestrator.errors import Refused
-from orchestrator.model.approval import NAMESPACE
 
 _VERIFY_S = 10.0  # our choice
 _SIGN_S = 120.0  # our choice: somebody may have to type a passphrase or to touch a key
@@ -27,28 +27,31 @@ class Checked:
         return not self.problem
 
 
-def sign(data: bytes, key: Path) -> bytes:
+def sign(data: bytes, key: Path, space: str) -> bytes:
     """The signature (armoured) by a private key, or by the agent where `key` is a public one. Refused NOT_SIGNED."""
     if not key.expanduser().is_file():
         raise Refused("NOT_SIGNED", f"expected a key to sign with, found no file {key}; name one with --key")
     with TemporaryDirectory(prefix="drillctl-sign-") as folder:
         path = Path(folder) / "statement"
         path.write_bytes(data)
-        done = _ssh_keygen("-Y", "sign", "-q", "-n", NAMESPACE, "-f", key.expanduser(), path, deadline_s=_SIGN_S)
+        done = _ssh_keygen("-Y", "sign", "-q", "-n", space, "-f", key.expanduser(), path, deadline_s=_SIGN_S)
         signature = path.with_suffix(".sig")
         if done.returncode or not signature.is_file():
             raise Refused("NOT_SIGNED", f"expected a signature by {key}, found: {_last(done.stderr)}")
         return signature.read_bytes()
 
 
-def check(data: bytes, signature: bytes, person: str, allowed: Path) -> Checked:
-    """Whether this person signed exactly these bytes, for us, with a key of theirs that is allowed."""
+def check(data: bytes, signature: bytes, person: str, allowed: Path, space: str, at: datetime | None = None) -> Checked:
+    """Whether this person signed exactly these bytes, for this purpose, with a key that was allowed `at` that time (or
+    now). A key that has ended since (`valid-before`) was good then.
+    """
     if not allowed.is_file():
         return Checked(f"expected the keys of those who may sign in {allowed}, found no such file")
     with TemporaryDirectory(prefix="drillctl-check-") as folder:
         path = Path(folder) / "statement.sig"
         path.write_bytes(signature)
-        words = ("-Y", "verify", "-q", "-f", allowed, "-I", person, "-n", NAMESPACE, "-s", path)
+        then = () if at is None else (f"-Overify-time={at.astimezone(UTC):%Y%m%d%H%M%S}Z",)
+        words = ("-Y", "verify", "-q", *then, "-f", allowed, "-I", person, "-n", space, "-s", path)
         done = _ssh_keygen(*words, data=data, deadline_s=_VERIFY_S)
     if done.returncode == 0:
         return Checked()

@@ -5,9 +5,11 @@ may sign is what the pack brings, unless the verifier brings the firm's own `all
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -15,10 +17,10 @@ from orchestrator.errors import Refused
 from orchestrator.evidence.statements import read_signed
 from orchestrator.evidence.trust import Findings, Trust
 from orchestrator.evidence.verify_content import EVENTS, Contents, at_of
-from orchestrator.model.approval import Kept, Permit, PlanRequest, Signed
+from orchestrator.model.approval import Kept, Permit, PlanRequest, Signed, StatementKind
 from orchestrator.model.drill import Mode
 from orchestrator.model.people import People
-from orchestrator.model.plan import Plan
+from orchestrator.model.plan import Phase, Plan
 from orchestrator.rules.approvals import Claim, permit
 
 STATEMENTS, SIGNERS = "people/statements", "allowed_signers"
@@ -43,13 +45,31 @@ def _look(folder: Path, contents: Contents, record: Mapping[str, Any], trust: Tr
         return
     claim = _claim(plan, granted, contents.events[0])
     try:
-        again = permit(claim, people, _signed(folder, granted, trust, found))
+        again = permit(claim, people, _signed(folder, granted, claim.at, trust, found))
     except Refused as error:
         found.fault(STATEMENTS, str(error))
         return
     if (again.consents, again.window) != (granted.consents, granted.window):
         found.fault(STATEMENTS, "expected what the journal says was signed, found other statements")
+    _in_time(contents, again, str(record["topology"]["site"]["timezone"]), plan, found)
     _say(again, trust, found)
+
+
+def _in_time(contents: Contents, granted: Permit, zone: str, plan: Plan, found: Findings) -> None:
+    """What injects and switches was begun in the window that was approved, and while the approvals counted."""
+    phase = {step.id: step.phase for step in plan.steps}
+    forward: tuple[Phase | None, ...] = (Phase.INJECTING, Phase.SWITCHING)
+    lasting = (StatementKind.APPROVE, StatementKind.RELEASE)
+    last = min((item.not_after for item in granted.consents if item.kind in lasting), default=None)
+    for event in contents.events:
+        if event["kind"] != "intent" or phase.get(str(event.get("step"))) not in forward:
+            continue
+        at = at_of(event)
+        local = at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        if granted.window and not granted.window.begins <= local < granted.window.ends:
+            found.fault(f"{EVENTS}:{event['seq']}", f"expected it in the window {granted.window.number}, found {local}")
+        if last and at > last:
+            found.fault(f"{EVENTS}:{event['seq']}", f"expected it while the approvals counted ({last}), found {at}")
 
 
 def _claim(plan: Plan, granted: Permit, opened: Mapping[str, Any]) -> Claim:
@@ -59,8 +79,8 @@ def _claim(plan: Plan, granted: Permit, opened: Mapping[str, Any]) -> Claim:
     return Claim(Kept(plan=plan, request=request), granted.operator, at)
 
 
-def _signed(folder: Path, granted: Permit, trust: Trust, found: Findings) -> list[Signed]:
-    """What the journal names, each with what its signature says by the keys that count."""
+def _signed(folder: Path, granted: Permit, at: datetime, trust: Trust, found: Findings) -> list[Signed]:
+    """What the journal names, each with what its signature says by the keys that counted when the run was opened."""
     with TemporaryDirectory(prefix="drillctl-signers-") as scratch:
         allowed = folder / STATEMENTS / SIGNERS
         if trust.allowed_signers is not None:
@@ -70,7 +90,7 @@ def _signed(folder: Path, granted: Permit, trust: Trust, found: Findings) -> lis
         for name, path in known:
             if not path.is_file():
                 found.fault(f"{STATEMENTS}/{name}", "expected what was signed, found none")
-        read = [read_signed(path, allowed) for _, path in known if path.is_file()]
+        read = [read_signed(path, allowed, at) for _, path in known if path.is_file()]
     return [item for item in read if item is not None]
 
 

@@ -4,13 +4,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from orchestrator.model.base import Frozen, Id
 from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Plan, canonical_json
-
-NAMESPACE = "drillctl"  # of `ssh-keygen -Y sign -n`: a signature for another purpose is none for us
 
 
 class StatementKind(StrEnum):
@@ -23,13 +21,19 @@ class StatementKind(StrEnum):
     REVIEW = "review"  # what was done by break-glass was looked at afterwards
 
 
+def namespace(kind: StatementKind) -> str:
+    """Of `ssh-keygen -Y sign -n`: who may say what can be held by the list of keys itself."""
+    return f"drillctl-{kind.value}"
+
+
 class WindowReference(Frozen):
-    """The announced window that an approval is for: its times are bound, not only its name."""
+    """The announced window that an approval is for, in the site's time: its times are bound, not only its name."""
 
     id: Id
     number: str
     begins: datetime
     ends: datetime
+    latest_return: datetime
 
 
 class Statement(Frozen):
@@ -46,8 +50,8 @@ class Statement(Frozen):
     requested_by: Annotated[Id | None, Field(description="Who asked for the plan")] = None
     window: WindowReference | None = None
     reason: str = ""
-    at: datetime
-    not_after: datetime
+    at: AwareDatetime
+    not_after: AwareDatetime
 
     def canonical(self) -> bytes:
         """The bytes that are signed."""

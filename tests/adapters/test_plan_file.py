@@ -15,6 +15,7 @@ from orchestrator.model.drill import Mode
 from tests.report.record_example import plan_of
 from tests.support.signers import Signers
 
+SPACE = "drillctl-approve"
 AT = datetime(2026, 11, 28, 1, 0, tzinfo=UTC)
 
 
@@ -63,10 +64,10 @@ def test_a_plan_that_was_changed_on_the_disk_is_no_plan(file: PlanFile) -> None:
 
 def test_what_is_signed_holds_and_anybody_can_verify_it(file: PlanFile, signers: Signers) -> None:
     said = statement()
-    path = file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("chen")))
+    path = file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("chen"), SPACE))
     assert [(item.statement, item.problem) for item in file.signed(said.drill)] == [(said, "")]
     verify = ["ssh-keygen", "-Y", "verify", "-f", str(signers.allowed)]
-    words = [*verify, "-I", "chen", "-n", "drillctl", "-s", f"{path}.sig"]
+    words = [*verify, "-I", "chen", "-n", SPACE, "-s", f"{path}.sig"]
     done = subprocess.run(words, input=path.read_bytes(), capture_output=True, timeout=10, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -74,13 +75,13 @@ def test_what_is_signed_holds_and_anybody_can_verify_it(file: PlanFile, signers:
 def test_a_signature_of_somebody_else_is_not_kept(file: PlanFile, signers: Signers) -> None:
     said = statement()
     with pytest.raises(Refused, match="NOT_SIGNED"):
-        file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("li")))
+        file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("li"), SPACE))
     assert file.signed(said.drill) == []
 
 
 def test_a_statement_that_was_changed_afterwards_is_forged(file: PlanFile, signers: Signers) -> None:
     said = statement()
-    path = file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("chen")))
+    path = file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("chen"), SPACE))
     later = said.model_copy(update={"not_after": said.not_after + timedelta(days=30)})
     path.write_bytes(later.canonical())
     assert "expected a signature by chen" in file.signed(said.drill)[0].problem
@@ -88,7 +89,7 @@ def test_a_statement_that_was_changed_afterwards_is_forged(file: PlanFile, signe
 
 def test_a_key_that_is_taken_off_the_list_signs_no_more(file: PlanFile, signers: Signers) -> None:
     said = statement()
-    file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("chen")))
+    file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("chen"), SPACE))
     lines = signers.allowed.read_text().splitlines()
     signers.allowed.write_text("".join(f"{line}\n" for line in lines if not line.startswith("chen")))
     assert file.signed(said.drill)[0].problem
@@ -96,7 +97,7 @@ def test_a_key_that_is_taken_off_the_list_signs_no_more(file: PlanFile, signers:
 
 def test_without_signature_or_list_nothing_holds(file: PlanFile, signers: Signers) -> None:
     said = statement()
-    path = file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("chen")))
+    path = file.add(kept().plan.id, said, ssh_signatures.sign(said.canonical(), signers.key("chen"), SPACE))
     shutil.move(f"{path}.sig", f"{path}.away")
     assert "found none" in file.signed(said.drill)[0].problem
     shutil.move(f"{path}.away", f"{path}.sig")
@@ -106,4 +107,4 @@ def test_without_signature_or_list_nothing_holds(file: PlanFile, signers: Signer
 
 def test_a_key_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="NOT_SIGNED: expected a key"):
-        ssh_signatures.sign(b"x", tmp_path / "no-key")
+        ssh_signatures.sign(b"x", tmp_path / "no-key", SPACE)

@@ -14,7 +14,7 @@ from orchestrator.evidence.verify_content import Contents
 from orchestrator.evidence.verify_people import look_at_people
 from orchestrator.model.approval import Consent, Permit, Statement, StatementKind
 from orchestrator.model.drill import Mode
-from orchestrator.model.plan import Plan
+from orchestrator.model.plan import Phase, Plan
 from tests.report.record_example import plan_of, site
 from tests.support.signers import Signers
 
@@ -32,19 +32,23 @@ class Pack:
     plan: Plan = field(default_factory=lambda: plan_of("single-centre-failure", Mode.DRILL))
     people: dict[str, Any] = field(default_factory=lambda: PEOPLE)
     permit: dict[str, Any] | None = None
+    more: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def home(self) -> Path:
         return self.folder / "people/statements"
 
-    def sign(self, kind: StatementKind, by: str, key: str | None = None, **change: Any) -> Consent:
+    def sign(self, kind: StatementKind, by: str, key: str | None = None, space: str = "", **change: Any) -> Consent:
         about = {"site": self.plan.site, "drill": self.plan.drill, "mode": self.plan.mode, "plan": self.plan.digest}
-        times = {"at": AT - timedelta(minutes=5), "not_after": AT + timedelta(hours=1)}
+        lasts = timedelta(minutes=4) if kind is StatementKind.START else timedelta(hours=1)
+        times = {"at": AT - timedelta(minutes=5), "not_after": AT + lasts}
         said = Statement.model_validate({"kind": kind, "by": by, **about, **times, **change})
         name = f"{kind}-{by}.json"
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / name).write_bytes(said.canonical())
-        (self.home / f"{name}.sig").write_bytes(ssh_signatures.sign(said.canonical(), self.signers.key(key or by)))
+        (self.home / f"{name}.sig").write_bytes(
+            ssh_signatures.sign(said.canonical(), self.signers.key(key or by), f"drillctl-{space or kind}")
+        )
         return Consent(kind=kind, by=by, at=said.at, not_after=said.not_after, file=name)
 
     def whole(self) -> "Pack":
@@ -55,10 +59,13 @@ class Pack:
         return self
 
     def look(self, allowed: bytes | None = None) -> Findings:
-        record = {"plan": self.plan.model_dump(mode="json", by_alias=True), "topology": {"people": self.people}}
+        record = {
+            "plan": self.plan.model_dump(mode="json", by_alias=True),
+            "topology": {"people": self.people, "site": {"timezone": "Asia/Shanghai"}},
+        }
         opened = {"at": AT.isoformat(timespec="microseconds"), "kind": "opened", "data": {"permit": self.permit}}
         found = Findings()
-        look_at_people(self.folder, Contents(record, [opened]), Trust(allowed_signers=allowed), found)
+        look_at_people(self.folder, Contents(record, [opened, *self.more]), Trust(allowed_signers=allowed), found)
         return found
 
 
@@ -96,12 +103,24 @@ def by_another_key(pack: Pack) -> None:
     pack.sign(StatementKind.APPROVE, "chen", key="li")
 
 
+def for_another_purpose(pack: Pack) -> None:
+    pack.sign(StatementKind.APPROVE, "chen", space="release")
+
+
+def of_what_somebody_else_asked_for(pack: Pack) -> None:
+    pack.sign(StatementKind.APPROVE, "chen", requested_by="wang")
+
+
+def for_too_long(pack: Pack) -> None:
+    pack.sign(StatementKind.RELEASE, "wang", not_after=AT + timedelta(days=2))
+
+
 def of_another_plan(pack: Pack) -> None:
     pack.sign(StatementKind.APPROVE, "chen", plan="0" * 64)
 
 
 def too_late(pack: Pack) -> None:
-    pack.sign(StatementKind.APPROVE, "chen", at=AT + timedelta(minutes=1))
+    pack.sign(StatementKind.APPROVE, "chen", at=AT + timedelta(minutes=2))
 
 
 def over(pack: Pack) -> None:
@@ -137,6 +156,9 @@ ATTACKS: dict[str, tuple[Callable[[Pack], None], str]] = {
     "removed": (removed, "expected what was signed, found none"),
     "without its signature": (unsigned, "APPROVAL_FORGED"),
     "signed with another key": (by_another_key, "APPROVAL_FORGED"),
+    "signed for another purpose": (for_another_purpose, "APPROVAL_FORGED"),
+    "of what somebody else had asked for": (of_what_somebody_else_asked_for, "PLAN_CHANGED"),
+    "a release that counts for days": (for_too_long, "APPROVAL_EXPIRED"),
     "of another plan": (of_another_plan, "PLAN_CHANGED"),
     "after the run began": (too_late, "APPROVAL_EXPIRED"),
     "over before it began": (over, "APPROVAL_EXPIRED"),
@@ -152,6 +174,29 @@ ATTACKS: dict[str, tuple[Callable[[Pack], None], str]] = {
 def test_what_does_not_permit_the_run_is_a_fault_by_name(pack: Pack, attack: Callable[[Pack], None], said: str) -> None:
     attack(pack)
     assert said in " ".join(str(item) for item in pack.look().faults)
+
+
+@pytest.mark.parametrize(("minutes", "good"), [(1, True), (90, False)])
+def test_what_switches_is_begun_while_the_approvals_count(pack: Pack, minutes: int, good: bool) -> None:
+    step = next(item.id for item in pack.plan.steps if item.phase is Phase.SWITCHING)
+    at = (AT + timedelta(minutes=minutes)).isoformat(timespec="microseconds")
+    pack.more = [{"at": at, "kind": "intent", "step": step, "seq": 2, "data": {}}]
+    faults = [str(item) for item in pack.look().faults]
+    assert (not faults) is good
+    assert good or "expected it while the approvals counted" in faults[0]
+
+
+def test_a_key_that_has_ended_since_was_good_then(pack: Pack) -> None:
+    ended = pack.signers.allowed.read_text().replace('namespaces="drillctl-*"', 'valid-before="20270101"')
+    assert pack.look(ended.encode()).faults == []
+    early = ended.replace("20270101", "20260101")
+    assert "APPROVAL_FORGED" in str(pack.look(early.encode()).faults[0])
+
+
+def test_the_firms_list_says_who_may_say_what(pack: Pack) -> None:
+    lines = pack.signers.allowed.read_text().splitlines()
+    narrow = [line.replace("drillctl-*", "drillctl-start") if line.startswith("chen") else line for line in lines]
+    assert "APPROVAL_FORGED" in str(pack.look("".join(f"{line}\n" for line in narrow).encode()).faults[0])
 
 
 def test_an_insider_who_brings_his_own_keys_is_caught_by_the_firms_list(pack: Pack, tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ WINDOW = WindowReference(
     number="示例〔2026〕9号",
     begins=datetime.fromisoformat("2026-11-28T08:30"),
     ends=datetime.fromisoformat("2026-11-28T17:30"),
+    latest_return=datetime.fromisoformat("2026-11-28T15:00"),
 )
+SHORT = (StatementKind.START, StatementKind.BREAK_GLASS)
 PEOPLE = site().topology.people  # chen approves; li and wang operate; zhang commands
 
 
@@ -42,8 +44,8 @@ def said(kind: StatementKind, by: str, about: Claim, **change: Any) -> Signed:
         by=by,
         requested_by=about.kept.request.by,
         window=WINDOW if kind is StatementKind.APPROVE else None,
-        at=NOW - timedelta(hours=1),
-        not_after=NOW + timedelta(hours=1),
+        at=NOW - (timedelta(minutes=5) if kind in SHORT else timedelta(hours=1)),
+        not_after=NOW + (timedelta(minutes=5) if kind in SHORT else timedelta(hours=1)),
     )
     return Signed(statement=statement.model_copy(update=change), file=f"{kind}-{by}.json", problem=problem)
 
@@ -85,7 +87,7 @@ CASES: dict[str, tuple[str, Callable[[Claim], list[Signed]]]] = {
     "for an older plan": ("PLAN_CHANGED", lambda about: whole(about, plan="0" * 64)),
     "of another site": ("PLAN_CHANGED", lambda about: whole(about, site="elsewhere")),
     "expired": ("APPROVAL_EXPIRED", lambda about: whole(about, not_after=NOW - timedelta(seconds=1))),
-    "not yet": ("APPROVAL_EXPIRED", lambda about: whole(about, at=NOW + timedelta(seconds=1))),
+    "not yet": ("APPROVAL_EXPIRED", lambda about: whole(about, at=NOW + timedelta(seconds=61))),
     "forged": ("APPROVAL_FORGED", lambda about: whole(about, problem="expected a signature by chen")),
     "by nobody known": ("NO_RIGHT", lambda about: whole(about, "stranger")),
     "by an operator": ("NO_RIGHT", lambda about: whole(about, "wang")),

@@ -33,5 +33,5 @@ class Signers:
         subprocess.run(words, check=True, timeout=30, stdin=subprocess.DEVNULL)
         if may_sign:
             with self.allowed.open("a", encoding="utf-8") as file:
-                file.write(f'{person} namespaces="drillctl" {key.with_suffix(".pub").read_text()}')
+                file.write(f'{person} namespaces="drillctl-*" {key.with_suffix(".pub").read_text()}')
         return key

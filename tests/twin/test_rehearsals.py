@@ -148,7 +148,7 @@ def test_a_run_whose_evidence_could_not_be_kept_does_not_begin(tmp_path: Path) -
 
 
 def test_run_outside_a_twin_is_not_approved(tmp_path: Path) -> None:
-    said = drillctl("run", *CENTRE, state=tmp_path)
+    said = drillctl("run", *CENTRE, "--by", "li", state=tmp_path)
     assert said.code == 3
     assert "NOT_APPROVED" in said.err
     assert not (tmp_path / "reports").exists()
