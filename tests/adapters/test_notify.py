@@ -196,7 +196,9 @@ def test_a_webhook_is_signed_so_that_its_receiver_can_tell(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("key", "now", "refused"), [("another key, which is as long", NOW, "signature"), (KEY, NOW + 3600, "age")]
+    ("key", "now", "refused"),
+    [("another key, which is as long", NOW, "signature"), (KEY, NOW + 3600, "age")],
+    ids=["another key", "an old message"],
 )
 def test_a_wrong_key_and_an_old_message_are_refused_by_the_receiver(
     tmp_path: Path, key: str, now: float, refused: str
