@@ -27,12 +27,13 @@ from orchestrator.history import permit_of
 from orchestrator.journal import SqliteJournal
 from orchestrator.loader.calendar import load_calendar
 from orchestrator.loader.site import LoadedSite
-from orchestrator.model.approval import Permit, StatementKind
+from orchestrator.model.approval import Permit
 from orchestrator.model.drill import FaultManner, Mode
 from orchestrator.model.people import PersonRole
 from orchestrator.model.plan import Fault, Plan
 from orchestrator.model.verdict import Restoration
 from orchestrator.report.terminal import summary
+from orchestrator.rules.approvals import LASTING
 from orchestrator.rules.windows import Closed
 from orchestrator.twin import Twin, ensure_sealed
 from orchestrator.wiring import OpenRun, Permission, Place, Places, new_run, open_run, world_on_twin
@@ -42,7 +43,6 @@ _LOOK_EVERY_S = 1.0  # our choice: how often a lock that is waited for is looked
 _READY_S = 30.0  # our choice: so long the seal waits for what was to be ready; then it does without
 _WAIT_S = 3600.0  # our choice: longest wait for another run's locks
 _TWIN_LEASE = "15 minutes"
-_LASTING = (StatementKind.APPROVE, StatementKind.RELEASE)  # a start, or a broken glass, is over once it is made
 _EXIT = {End.WAITING: 5, End.PAUSED: 4}
 
 
@@ -207,7 +207,7 @@ def stops_of(stage: Stage, run: OpenRun, permit: Permit | None) -> Stops:
 
     def window() -> str | None:
         now = SystemClock().now()
-        over = [item for item in permit.consents if item.kind in _LASTING and item.not_after.timestamp() < now]
+        over = [item for item in permit.consents if item.kind in LASTING and item.not_after.timestamp() < now]
         if over:
             return f"APPROVAL_EXPIRED: expected {over[0].kind} by {over[0].by} to count still, found its time over"
         if run.job.plan.mode is not Mode.DRILL:

@@ -4,18 +4,18 @@ What there is to drill comes from the planner, on the site as it is today: every
 parameters, and where each gateway would go. What was drilled comes from the ledger.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import product
 from typing import Any
 
 from orchestrator.errors import DrillctlError
 from orchestrator.model.base import Frozen, Title
-from orchestrator.model.drill import Drill, Mode, Parameter, ParameterType, Response
+from orchestrator.model.drill import Drill, Mode, Response
 from orchestrator.model.plan import GatewayChange, Plan
 from orchestrator.model.topology import Topology
 from orchestrator.planner import Request, make_plan
+from orchestrator.planner.subjects import settings
 
 # Our choice: a year, as the yearly report to the regulator (JR/T 0099-2012 7.1.8) has it.
 STALE_DAYS = 365
@@ -99,8 +99,8 @@ def register_of(topology: Topology, digest: str, drills: Sequence[Drill], today:
     scenarios: dict[str, Scenario] = {}
     ways: dict[Way, None] = {}
     for drill in drills:
-        for settings in _settings(topology, drill):
-            plan = _plan(topology, digest, drill, today, settings)
+        for chosen in settings(topology, drill):
+            plan = _plan(topology, digest, drill, today, chosen)
             if plan is None:
                 continue
             scenario = scenario_of(drill.drill, drill.title, plan.fault.model_dump(mode="json"), names)
@@ -149,31 +149,6 @@ def _fault(fault: Mapping[str, Any], names: Names) -> Title:
 def _called(known: Mapping[str, Title], item: str, zh: str, en: str) -> Title:
     title = known.get(item, Title(zh=item, en=item))
     return Title(zh=zh.format(title.zh), en=en.format(title.en))
-
-
-def _settings(topology: Topology, drill: Drill) -> Iterator[dict[str, str]]:
-    """Every combination of what may fail; the manner stays at its default."""
-    values = {name: _values(topology, parameter) for name, parameter in drill.parameters.items()}
-    for chosen in product(*values.values()):
-        yield dict(zip(values, chosen, strict=True))
-
-
-def _values(topology: Topology, parameter: Parameter) -> list[str]:
-    match parameter.type:
-        case ParameterType.CENTRE:
-            return [
-                item.id
-                for item in topology.centres
-                if parameter.operator in (None, item.operator) and parameter.role in (None, item.role)
-            ]
-        case ParameterType.CARRIER:
-            return [item.id for item in topology.carriers]
-        case ParameterType.LINE:
-            return [item.id for item in topology.lines]
-        case ParameterType.HOST:
-            return [item.id for item in topology.hosts]
-        case ParameterType.MANNER:
-            return [parameter.default]
 
 
 def cells(register: Register, trials: Sequence[tuple[Way, Trial, bool]]) -> tuple[Cell, ...]:

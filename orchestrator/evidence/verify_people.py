@@ -17,11 +17,11 @@ from orchestrator.errors import Refused
 from orchestrator.evidence.statements import read_signed
 from orchestrator.evidence.trust import Findings, Trust
 from orchestrator.evidence.verify_content import EVENTS, Contents, at_of
-from orchestrator.model.approval import Kept, Permit, PlanRequest, Signed, StatementKind
+from orchestrator.model.approval import Kept, Permit, PlanRequest, Signed
 from orchestrator.model.drill import Mode
 from orchestrator.model.people import People
 from orchestrator.model.plan import Phase, Plan
-from orchestrator.rules.approvals import Claim, permit
+from orchestrator.rules.approvals import LASTING, Claim, permit
 
 STATEMENTS, SIGNERS = "people/statements", "allowed_signers"
 
@@ -59,8 +59,7 @@ def _in_time(contents: Contents, granted: Permit, zone: str, plan: Plan, found: 
     """What injects and switches was begun in the window that was approved, and while the approvals counted."""
     phase = {step.id: step.phase for step in plan.steps}
     forward: tuple[Phase | None, ...] = (Phase.INJECTING, Phase.SWITCHING)
-    lasting = (StatementKind.APPROVE, StatementKind.RELEASE)
-    last = min((item.not_after for item in granted.consents if item.kind in lasting), default=None)
+    last = min((item.not_after for item in granted.consents if item.kind in LASTING), default=None)
     for event in contents.events:
         if event["kind"] != "intent" or phase.get(str(event.get("step"))) not in forward:
             continue

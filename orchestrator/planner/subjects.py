@@ -1,8 +1,9 @@
 """What the rules of a schedule come to on a site: one subject for each value of a rule's parameter. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 
 from orchestrator.errors import DrillctlError
 from orchestrator.model.base import Title
@@ -40,6 +41,13 @@ def _values(rule: ScheduleRule, drills: Mapping[str, Drill], topology: Topology)
     if rule.for_each is None:
         return [None]
     return [*values(topology, drills[rule.drill].parameters[rule.for_each])]
+
+
+def settings(topology: Topology, drill: Drill) -> Iterator[dict[str, str]]:
+    """Every combination of what a drill may be set to; how something fails stays at its default."""
+    known = {name: values(topology, parameter) for name, parameter in drill.parameters.items()}
+    for chosen in product(*known.values()):
+        yield dict(zip(known, chosen, strict=True))
 
 
 def values(topology: Topology, parameter: Parameter) -> list[str]:

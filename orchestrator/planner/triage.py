@@ -7,7 +7,6 @@ seen: the front of each gateway, and the line that each router uses. Nothing is 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import product
 
 from orchestrator.errors import DrillctlError
 from orchestrator.model.drill import Drill, Mode
@@ -15,7 +14,7 @@ from orchestrator.model.plan import Action, Fault, Plan
 from orchestrator.model.topology import Gateway, Topology
 from orchestrator.planner.build import Request, make_plan
 from orchestrator.planner.network import Network
-from orchestrator.planner.subjects import values
+from orchestrator.planner.subjects import settings
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,7 @@ def _size(item: Proposal) -> int:
 
 
 def _of_drill(topology: Topology, drill: Drill, picture: Picture, today: date) -> Iterator[Proposal]:
-    names = list(drill.parameters)
-    for chosen in product(*(values(topology, drill.parameters[name]) for name in names)):
-        parameters = dict(zip(names, chosen, strict=True))
+    for parameters in settings(topology, drill):
         try:
             plan = make_plan(topology, "", drill, Request(Mode.INCIDENT, today, parameters))
         except DrillctlError:

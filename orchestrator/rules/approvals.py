@@ -31,6 +31,7 @@ LONGEST = {
     StatementKind.BREAK_GLASS: timedelta(minutes=10),
     StatementKind.REVIEW: timedelta(days=31),
 }
+LASTING = (StatementKind.APPROVE, StatementKind.RELEASE)  # a start, or a broken glass, is over once it is made
 SLACK = timedelta(seconds=60)  # our choice: clocks of two machines (the same number as in the verifiers)
 # Of several reasons the one that is nearest to a good approval is named, and the others after it.
 _NEAREST = ("APPROVAL_EXPIRED", "OWN_APPROVAL", "PLAN_CHANGED", "NO_RIGHT", "APPROVAL_FORGED")
