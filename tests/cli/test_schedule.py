@@ -23,7 +23,8 @@ from tests.support.command import Said, drillctl
 from tests.support.sites import ROOT
 
 ZONE = "Asia/Shanghai"
-TODAY = datetime.now(ZoneInfo(ZONE)).date()
+NOW = datetime(2026, 11, 22, 10, 30, tzinfo=ZoneInfo(ZONE))
+TODAY = NOW.date()
 
 
 @pytest.fixture
@@ -40,15 +41,15 @@ def site(tmp_path: Path) -> Path:
 
 
 def schedule(tmp_path: Path, site: Path, *words: str) -> Said:
-    return drillctl("schedule", *words, "--site", str(site), state=tmp_path)
+    return drillctl("schedule", *words, "--site", str(site), state=tmp_path, at=NOW)
 
 
 def document(said: Said) -> Any:
     return json.loads(said.out)
 
 
-def test_the_examples_year_serves_the_clauses_that_have_a_drill() -> None:
-    said = drillctl("schedule", "list", "--from", "2026-12-01", "--json", state=Path("/nonexistent"))
+def test_the_examples_year_serves_the_clauses_that_have_a_drill(tmp_path: Path) -> None:
+    said = drillctl("schedule", "list", "--from", "2026-12-01", "--json", state=tmp_path, at=NOW)
     assert said.code == 0, said.err
     served = {item["clause"]: (item["served"], item["rules"]) for item in said.document["coverage"]}
     assert served["SSCC-2.3"] == (True, ["centre"])
@@ -62,10 +63,10 @@ def test_the_examples_year_serves_the_clauses_that_have_a_drill() -> None:
 
 
 def test_a_list_marks_what_is_provisional_and_says_what_no_rule_serves(tmp_path: Path) -> None:
-    said = drillctl("schedule", "list", "--from", "2026-12-01", state=tmp_path)
+    said = drillctl("schedule", "list", "--from", "2026-12-01", state=tmp_path, at=NOW)
     assert "待定" in said.out
     assert "not drilled: carrier/satcom" in said.out
-    rules = drillctl("schedule", "list", "--from", "2026-12-01", "--json", state=tmp_path).document["coverage"]
+    rules = drillctl("schedule", "list", "--from", "2026-12-01", "--json", state=tmp_path, at=NOW).document["coverage"]
     for item in rules:
         line = next(line for line in said.out.splitlines() if line.startswith(item["clause"] + " "))
         assert ("no rule serves it" in line) is (not item["rules"])
@@ -105,7 +106,7 @@ def test_the_annual_summary_is_made_of_a_ledger_with_missed_entries(tmp_path: Pa
     schedule(tmp_path, site, "due", "--record")
     to = tmp_path / "annual"
     said = drillctl(
-        "evidence", "annual", "--year", str(TODAY.year), "--to", str(to), "--site", str(site), state=tmp_path
+        "evidence", "annual", "--year", str(TODAY.year), "--to", str(to), "--site", str(site), state=tmp_path, at=NOW
     )
     assert said.code == 0, said.err
     assert json.loads((to / "annual.json").read_text(encoding="utf-8"))["counts"]["held"] == 0
@@ -157,8 +158,8 @@ def test_what_never_started_is_no_drill_held(tmp_path: Path) -> None:
 
 
 def test_a_calendar_is_read_back_as_the_list_has_it(tmp_path: Path) -> None:
-    listed = drillctl("schedule", "list", "--from", "2026-12-01", "--json", state=tmp_path).document["entries"]
-    said = drillctl("schedule", "ics", "--from", "2026-12-01", state=tmp_path)
+    listed = drillctl("schedule", "list", "--from", "2026-12-01", "--json", state=tmp_path, at=NOW).document["entries"]
+    said = drillctl("schedule", "ics", "--from", "2026-12-01", state=tmp_path, at=NOW)
     events = Calendar.from_ical(said.out).walk("VEVENT")
     assert [str(item["uid"]) for item in events] == [
         f"{item['id'].replace('/', '-')}@example.drillctl" for item in listed
@@ -172,10 +173,10 @@ def test_a_calendar_is_read_back_as_the_list_has_it(tmp_path: Path) -> None:
 
 
 def test_a_calendar_is_written_where_it_is_told(tmp_path: Path) -> None:
-    said = drillctl("schedule", "ics", "--to", str(tmp_path / "year.ics"), "--json", state=tmp_path)
+    said = drillctl("schedule", "ics", "--to", str(tmp_path / "year.ics"), "--json", state=tmp_path, at=NOW)
     events = Calendar.from_ical((tmp_path / "year.ics").read_bytes()).walk("VEVENT")
     assert said.document == {"entries": len(events)}
-    refused = drillctl("schedule", "ics", "--to", str(tmp_path / "none" / "year.ics"), state=tmp_path)
+    refused = drillctl("schedule", "ics", "--to", str(tmp_path / "none" / "year.ics"), state=tmp_path, at=NOW)
     assert (refused.code, refused.out) == (2, "")
     assert "expected a file that can be written" in refused.err
 
@@ -219,5 +220,5 @@ def test_a_site_without_a_schedule_is_told_in_one_line(tmp_path: Path, site: Pat
 
 
 def test_a_wrong_day_is_told(tmp_path: Path) -> None:
-    said = drillctl("schedule", "list", "--from", "tomorrow", state=tmp_path)
+    said = drillctl("schedule", "list", "--from", "tomorrow", state=tmp_path, at=NOW)
     assert (said.code, said.err) == (2, "drillctl: --from tomorrow: expected a day as 2026-12-01, found 'tomorrow'\n")

@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -49,10 +51,14 @@ def _environment(state: Path, more: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def drillctl(*arguments: str, state: Path, more: Mapping[str, str] = MappingProxyType({})) -> Said:
-    """Run it with reports and journal of its own under `state`. `more`: variables of its environment."""
+def drillctl(
+    *arguments: str, state: Path, more: Mapping[str, str] = MappingProxyType({}), at: datetime | None = None
+) -> Said:
+    """Run it with reports and journal of its own under `state`. `more`: variables of its environment. `at`: the time
+    that it begins at; default: now.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", "orchestrator", *arguments],
+        [sys.executable, "-m", *(["orchestrator"] if at is None else _clocked(state, at)), *arguments],
         cwd=ROOT,
         env=_environment(state, more),
         capture_output=True,
@@ -62,6 +68,12 @@ def drillctl(*arguments: str, state: Path, more: Mapping[str, str] = MappingProx
         check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def _clocked(state: Path, at: datetime) -> list[str]:
+    file = state / "clock"
+    file.write_text(str(at.timestamp() - time.time()), encoding="ascii")
+    return ["tests.support.clocked", str(file)]
 
 
 @contextmanager
