@@ -159,7 +159,7 @@ def test_a_request_that_wakes_after_its_deadline_never_starts_the_gateway(
     with process:
         process.stdin.write(program("gateway", {"requests": [request]}))
         process.stdin.close()
-        until(lambda: vendor.pid() is None, "stopped")
+        until(lambda: "silent" in vendor.way_out(), "stopped and proved")
         process.send_signal(signal.SIGSTOP)
         until(lambda: time.time() > request["deadline_at"], "the deadline is over")
         process.send_signal(signal.SIGCONT)

@@ -36,12 +36,6 @@ def has_turn(vendor: Vendor, sequence: int) -> bool:
     return any(turn["sequence"] == sequence for turn in turns)
 
 
-def way_out(vendor: Vendor) -> dict[str, Any]:
-    """What the last stop has noted on the host."""
-    noted = [json.loads(path.read_text()) for path in work(vendor).glob("out-*.json")]
-    return dict(noted[0]) if noted else {}
-
-
 def said(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     """What the program answers at its end."""
     assert process.stdout
@@ -250,7 +244,7 @@ def test_whoever_waits_for_a_release_lets_go_as_soon_as_the_host_is_taken_over(
 def stopped_by_a_killed_script(vendor: Vendor, fronts: list[Front]) -> None:
     fronts[0].mute = True
     with vendor.at_work(vendor.request("repoint", endpoints=[fronts[2].endpoint])) as process:
-        until(lambda: "silent" in way_out(vendor), "stopped and proved")
+        until(lambda: "silent" in vendor.way_out(), "stopped and proved")
         process.kill()
 
 
