@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from shutil import which
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from orchestrator.evidence.trust import Findings, trust_of
 from orchestrator.evidence.verify import look_at_pack
@@ -16,10 +16,14 @@ SCRIPT = ROOT / "docs" / "verify" / "verify.sh"
 TOOLS = ("bash", "openssl", "sha256sum", "find", "diff")
 
 
+_HELD: list[TemporaryDirectory[str]] = []  # removed when the tests end
+
+
 @cache
 def only_tools() -> Path:
     """A PATH with the five programs that verify.sh may use, and nothing else."""
-    folder = Path(mkdtemp(prefix="drillctl-tools-"))
+    _HELD.append(TemporaryDirectory(prefix="drillctl-tools-"))
+    folder = Path(_HELD[-1].name)
     for tool in TOOLS:
         found = which(tool)
         assert found, f"expected {tool} in PATH"
