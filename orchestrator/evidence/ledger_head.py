@@ -59,9 +59,9 @@ class HeadFile:
             return
         try:
             self._stamp.unlink(missing_ok=True)
+            replace(self.path, text)  # first: a signature without a head would tell that the head was taken away
             if signature is not None:
                 replace(self._signature, signature)
-            replace(self.path, text)
         except OSError as error:
             raise unwritable(self.path, error) from error
 

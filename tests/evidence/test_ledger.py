@@ -398,6 +398,22 @@ def test_the_head_is_signed_with_every_line(tmp_path: Path, clock: Hand, office:
     assert json.loads((ledger.folder / HEAD).read_bytes())["size"] == 2
 
 
+def test_what_is_cut_off_before_the_first_signature_goes_on(tmp_path: Path, clock: Hand, office: Office) -> None:
+    """Cut off at the signature, here by something else in its place: the head is there by then, and says all."""
+    in_its_place = tmp_path / "ledger" / SIGNATURE
+
+    def sign(data: bytes) -> bytes:
+        in_its_place.mkdir()
+        return sign_detached(office.keys, data)
+
+    ledger = Ledger(tmp_path / "ledger", clock, sign)
+    _refused("LEDGER_UNWRITABLE", lambda: ledger.append(LedgerKind.HEARTBEAT, {}))
+    in_its_place.rmdir()
+    again = Ledger(tmp_path / "ledger", clock, lambda data: sign_detached(office.keys, data))
+    assert again.publish().size == len(again.lines()) == 1
+    assert in_its_place.is_file()
+
+
 def test_a_line_stands_when_the_key_cannot_sign_and_the_last_signed_head_still_binds(
     tmp_path: Path, clock: Hand, office: Office
 ) -> None:
