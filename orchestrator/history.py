@@ -3,7 +3,7 @@
 It reads events only and judges nothing: `judge` makes the verdict of it, the command line and the reports show it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -11,10 +11,23 @@ from typing import Any, Literal
 
 from orchestrator.model.approval import Permit
 from orchestrator.model.base import Title
+from orchestrator.model.disaster import Disaster, KnownDays, Milestone
+from orchestrator.model.drill import CONFIRM, Mode
 from orchestrator.model.event import CheckRecord, Event, EventKind, Outcome
-from orchestrator.model.plan import Phase, Verb
-from orchestrator.model.record import AbortRecord, CallRecord, DecisionRecord, Interruption, OpenStep
+from orchestrator.model.outage import Outage
+from orchestrator.model.plan import Action, Fault, GatewayChange, Phase, Plan, Verb
+from orchestrator.model.record import (
+    AbortRecord,
+    CallRecord,
+    ConfirmationRecord,
+    DecisionRecord,
+    Interruption,
+    OpenStep,
+    Promotion,
+)
 
+# Notes that end the way forward.
+ENDING = ("not_started", "not_confirmed", "aborted", "error", "stop_condition", "fault_lapsed", "twin_gone")
 WAITING_STATE = "waiting_for_operator"
 PAUSED_STATE = "paused"
 _INTENTS = (EventKind.INTENT, EventKind.UNDO_INTENT)
@@ -138,6 +151,69 @@ def operator_of(events: Sequence[Event]) -> str:
     return permit.operator if permit else str(events[0].data["owner"])
 
 
+def disaster_of(plan: Plan, events: Sequence[Event]) -> Disaster:
+    """What D may be. Where nobody has said when, a drill's is the moment of its fault; an incident was declared when
+    its switchover was begun, and did not occur later than that.
+    """
+    permit = permit_of(events)
+    said = (permit.disaster if permit else None) or Disaster()
+    if plan.mode is Mode.INCIDENT:
+        declared = epoch_s(events[0]) if said.declared_at is None and events else said.declared_at
+    else:
+        fault = next((event.data["at"] for event in events if event.kind is EventKind.FAULT_ON), None)
+        declared = fault if said.declared_at is None else said.declared_at
+    return Disaster(occurred_at=declared if said.occurred_at is None else said.occurred_at, declared_at=declared)
+
+
+def known_days(events: Sequence[Event]) -> KnownDays | None:
+    """The trading days as they were known when the run was opened. None: nobody could tell then."""
+    data = next((event.data for event in events if event.kind is EventKind.DAYS), None)
+    return None if data is None else KnownDays.model_validate(data)
+
+
+def met_at(milestone: Milestone, events: Sequence[Event]) -> float | None:
+    """When all that a milestone rests on was done first; of what a person confirmed, when they say that it was so. What
+    was looked at once more, after an interruption, was reached before.
+    """
+    found = [_reached_at(step, events) for step in milestone.steps]
+    reached = [at for at in found if at is not None]
+    return max(reached) if reached and len(reached) == len(found) else None
+
+
+def _reached_at(step: str, events: Sequence[Event]) -> float | None:
+    """When all targets of a step were good together, or a person's decision has made the last of them so."""
+    tried = [item for item in step_results(events) if item.step == step]
+    latest: dict[str, StepResult] = {}
+    for attempt in sorted({item.attempt for item in tried}):
+        latest |= {item.target: item for item in tried if item.attempt == attempt}
+        if all(_is_reached(item) for item in latest.values()):
+            return _last_of(latest.values())
+    decided = [item for item in standing(events) if item.step == step]
+    return _last_of(decided) if decided and all(_is_reached(item) for item in decided) else None
+
+
+def _last_of(found: Iterable[StepResult]) -> float:
+    return max(float(item.data.get("at", item.finished_at)) for item in found)
+
+
+def _is_reached(item: StepResult) -> bool:
+    """A gateway that needed nothing is where it should be; a person who was not waited for has confirmed nothing."""
+    good = (Outcome.SUCCEEDED,) if item.step.startswith(CONFIRM) else _FINAL
+    return item.finished_at is not None and item.outcome in good
+
+
+def confirmations(events: Sequence[Event]) -> Iterator[ConfirmationRecord]:
+    """What people said of their steps, as the run took it."""
+    return (confirmation_of(event.data) for event in events if _is_message(event, "confirm"))
+
+
+def confirmation_of(data: Mapping[str, Any]) -> ConfirmationRecord:
+    """Of an event's data, or of a message that no orchestrator has taken yet."""
+    return ConfirmationRecord.model_validate(
+        {name: data[name] for name in ConfirmationRecord.model_fields if name in data}
+    )
+
+
 def open_intents(events: Sequence[Event]) -> list[Event]:
     """Intents whose end is not on record."""
     ended = {(event.step, event.attempt) for event in events if event.kind in _ENDS}
@@ -229,11 +305,61 @@ def decisions(events: Sequence[Event]) -> Iterator[DecisionRecord]:
     return (_decision(event) for event in events if _is_message(event, "decide"))
 
 
+def promotion(plan: Plan, events: Sequence[Event]) -> Promotion | None:
+    """When a drill became an incident, and by whom. On its way back, or ended, it cannot become one any more."""
+    restoring = {step.id for step in plan.steps if step.phase in (Phase.RESTORING, Phase.PROVING_RESTORATION)}
+    for event in events:
+        if event.kind in _INTENTS and event.step in restoring:
+            return None
+        if event.kind is EventKind.NOTE and event.data["what"] in ENDING:
+            return None
+        if _is_message(event, "promote") and plan.mode is Mode.DRILL and plan.fails_back is None:
+            return Promotion(by=event.data["by"], reason=event.data["reason"], at=epoch_s(event))
+    return None
+
+
+def as_promoted(plan: Plan, fenced: Collection[str] = ()) -> Plan:
+    """How the rules of an incident read the plan of a drill that was promoted: the fault that was made is lifted, and
+    a gateway that nobody has begun to fence needs no standby. `fenced`: those on which it was begun.
+    """
+    gateways = tuple(found for item in plan.gateways if (found := _undisturbed(item, fenced)) is not None)
+    fault = Fault(manner=plan.fault.manner)
+    made = {name: getattr(plan, name) for name in type(plan).model_fields}
+    return type(plan).model_construct(**{**made, "mode": Mode.INCIDENT, "fault": fault, "gateways": gateways})
+
+
+def _undisturbed(change: GatewayChange, fenced: Collection[str]) -> GatewayChange | None:
+    """None: a cold standby that stays what it is."""
+    if change.action is Action.TAKE_OVER and change.stands_in_for not in fenced:
+        return None
+    if change.action is Action.TAKEN_OVER and change.gateway not in fenced:
+        return change.model_copy(update={"action": Action.NONE, "after": change.before})
+    return change
+
+
+def fenced_in(plan: Plan, events: Sequence[Event]) -> set[str]:
+    """Gateways that somebody has begun to keep out."""
+    fences = {step.id for step in plan.steps if step.verb is Verb.FENCE}
+    begun = [event.data["targets"] for event in events if event.kind in _INTENTS and event.step in fences]
+    return {name for names in begun for name in names}
+
+
+def plan_now(plan: Plan, events: Sequence[Event]) -> Plan:
+    """The plan by which a run goes on and is judged. Whoever asks for its mode asks here."""
+    return plan if promotion(plan, events) is None else as_promoted(plan, fenced_in(plan, events))
+
+
 def aborts(events: Sequence[Event]) -> Iterator[AbortRecord]:
     """Who asked for an abort, from outside."""
     for event in events:
         if _is_message(event, "abort"):
             yield AbortRecord(by=event.data["by"], reason=event.data["reason"], at=epoch_s(event))
+
+
+def outages(events: Sequence[Event]) -> tuple[Outage, ...] | None:
+    """What was counted in the end; None: nothing was counted."""
+    kept = [event.data for event in events if event.kind is EventKind.OUTAGE and event.data["level"] == "counted"]
+    return tuple(Outage.model_validate(item) for item in kept[-1]["rows"]) if kept else None
 
 
 def calls(events: Sequence[Event]) -> Iterator[CallRecord]:

@@ -2,15 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.history import StepResult, check_records, epoch_s, questions, snapshots, standing, step_results
+from orchestrator.history import (
+    StepResult,
+    check_records,
+    disaster_of,
+    epoch_s,
+    known_days,
+    met_at,
+    plan_now,
+    promotion,
+    questions,
+    snapshots,
+    standing,
+    step_results,
+)
 from orchestrator.measure import (
     Window,
     class_times,
+    declared_times,
     gateway_times,
     on_controller_clock,
     routes_on_controller_clock,
 )
 from orchestrator.model.base import Title
+from orchestrator.model.disaster import DAY_S, deadline
 from orchestrator.model.drill import Metric, Mode, Objective
 from orchestrator.model.event import CheckResult, Event, EventKind, Outcome
 from orchestrator.model.plan import Phase, Plan, Verb
@@ -27,7 +42,6 @@ from orchestrator.model.verdict import (
 )
 from orchestrator.ports import Observations
 
-_DAY_S = 86400
 _UNSEEN_S = 10.0  # our choice: well beyond what a busy host's sampler may be late
 CHECK_ZH = {  # as the reports call them
     "path": "线路与路由",
@@ -52,6 +66,11 @@ _NOTES = {
         "故障失联自动恢复：执行中断超过时限，故障已自行解除，切换未能验证完整",
         "the fault lifted itself: the run was silent for longer than its lease",
     ),
+    "not_confirmed": (
+        RunOutcome.INCONCLUSIVE,
+        "人工步骤未确认，不再向前执行",
+        "a person's step was not confirmed, it went no further",
+    ),
     "twin_gone": (
         RunOutcome.INCONCLUSIVE,
         "仿真环境已不存在，只能关闭本次运行",
@@ -62,19 +81,27 @@ _NOTES = {
         "执行期间定义有改动，本次运行不受影响",
         "edited meanwhile, without effect",
     ),
+    "second_room_behind": (
+        RunOutcome.PASSED,
+        "第二机房副本未能同步，本次运行不受影响",
+        "the copy in the second room did not keep up, without effect",
+    ),
 }
 _STOPS = ("aborted", "stop_condition")
+_HARMLESS = ("changed_meanwhile", "second_room_behind")
 
 
-def window_of(events: Sequence[Event]) -> Window | None:
-    """While the fault lasted, first on to first off (an incident: since the first switching step). None: no fault."""
+def window_of(events: Sequence[Event], begins: Phase = Phase.SWITCHING) -> Window | None:
+    """While the fault lasted, first on to first off (an incident: since the first switching step; a failback: since
+    the first restoring one). None: no fault.
+    """
     on = next((event.data["at"] for event in events if event.kind is EventKind.FAULT_ON), None)
     if on is None:
         on = next(
             (
                 epoch_s(event)
                 for event in events
-                if event.kind is EventKind.STATE and event.data["state"] == "switching"
+                if event.kind is EventKind.STATE and event.data["state"] == begins.value
             ),
             None,
         )
@@ -95,8 +122,15 @@ def _is_note(event: Event, *what: str) -> bool:
 
 
 def judge(plan: Plan, topology: Topology, events: Sequence[Event], seen: Observations, chain_valid: bool) -> Verdict:
-    """The verdict of a run, with the times of every gateway that the fault touches. What is not over is not judged."""
-    steps, window = step_results(events), window_of(events)
+    """The verdict of a run, with the times of every gateway that the fault touches. What is not over is not judged.
+
+    A drill that was promoted is judged as the incident that it became: from its fault on to its end.
+    """
+    promoted = promotion(plan, events) is not None
+    plan = plan_now(plan, events)
+    steps, window = step_results(events), window_of(events, moving(plan))
+    if promoted and window:
+        window = Window(window.fault_at, None)  # the clocks go on, whatever was lifted
     times = tuple(measured_times(plan, topology, steps, events, seen, window)) if window else ()
     unseen = _unseen(plan, topology, events, seen, window) if window else {}
     times = tuple(
@@ -105,11 +139,11 @@ def judge(plan: Plan, topology: Topology, events: Sequence[Event], seen: Observa
     over = window if window and _is_over(events, window) else None
     known = [item for item in times if over and item.gateway not in unseen]
     reasons = (*_reasons(plan, events, known), *unseen.values(), *_unfinished(plan, events))
-    differences = tuple(_differences(events))
+    differences = tuple(_differences(plan, events))
     return Verdict(
         outcome=_outcome(reasons),
         restoration=_restoration(plan, events, differences),
-        objectives=tuple(_objective(item, times, over) for item in plan.objectives),
+        objectives=tuple(_judged(item, plan, topology, events, times, over) for item in plan.objectives),
         integrity=Integrity.UNSEALED if chain_valid else Integrity.BROKEN,
         reasons=tuple(reason for _, reason in reasons),
         gateways=times,
@@ -171,14 +205,19 @@ def _unseen(
             ),
         )
         for change in plan.affected
-        if not change.action.stays_down and window.lifted_at - last.get(change.gateway, 0.0) > late_s
+        if not change.action.stays_down
+        and change.hands is None
+        and window.lifted_at - last.get(change.gateway, 0.0) > late_s
     }
 
 
 def changed_lists(plan: Plan, steps: Sequence[StepResult]) -> set[str]:
     """Gateways whose ordered list was really changed, in whichever attempt."""
-    repoints = {step.id for step in plan.steps if step.verb is Verb.REPOINT}
-    return {item.target for item in steps if item.step in repoints and _changed(item)}
+    changing = Verb.RESTORE if plan.fails_back else Verb.REPOINT
+    repoints = {step.id for step in plan.steps if step.verb is changing}
+    by_hand = {step.id for step in plan.steps if step.moves_by_hand and not step.undoes}
+    confirmed = {item.target for item in steps if item.step in by_hand and item.outcome is Outcome.SUCCEEDED}
+    return confirmed | {item.target for item in steps if item.step in repoints and _changed(item)}
 
 
 def _changed(item: StepResult) -> bool:
@@ -207,7 +246,32 @@ def measured_times(
     routes = routes_on_controller_clock(seen.routes, offset_s)
     changed = changed_lists(plan, steps)
     for change in plan.affected:
-        yield gateway_times(plan, topology, change, series[change.gateway], routes, window, change.gateway in changed)
+        if change.hands:
+            yield declared_times(change, _word_of(plan, steps, change.gateway))
+            continue
+        times = gateway_times(plan, topology, change, series[change.gateway], routes, window, change.gateway in changed)
+        yield _since_its_standby(times, stopped.get(change.standby or "", ())) if plan.fails_back else times
+
+
+def _word_of(plan: Plan, steps: Sequence[StepResult], gateway: str) -> float | None:
+    """When a person says that this gateway was logged in again during the fault; None: nobody has said so."""
+    asked = {
+        step.id for step in plan.steps if step.phase in (Phase.SWITCHING, Phase.VERIFYING) and gateway in step.by_hand
+    }
+    said = [item for item in steps if item.step in asked and "at" in item.data]
+    return float(said[-1].data["at"]) if said and said[-1].outcome is Outcome.SUCCEEDED else None
+
+
+def _since_its_standby(times: GatewayTimes, stopped_at: Sequence[float]) -> GatewayTimes:
+    """A number that comes home from a standby was served until that was stopped."""
+    if not stopped_at or times.login_at is None:
+        return times
+    return times.model_copy(update={"broken_at": stopped_at[0], "switch_s": max(0.0, times.login_at - stopped_at[0])})
+
+
+def moving(plan: Plan) -> Phase:
+    """The phase in which gateways move where no fault is made."""
+    return Phase.RESTORING if plan.fails_back else Phase.SWITCHING
 
 
 def _reasons(plan: Plan, events: Sequence[Event], times: Sequence[GatewayTimes]) -> Iterator[tuple[RunOutcome, Title]]:
@@ -224,8 +288,10 @@ def _step_reasons(plan: Plan, steps: Sequence[StepResult]) -> Iterator[tuple[Run
     phase = {step.id: step.phase for step in plan.steps}
     title = {step.id: step.title.zh for step in plan.steps}
     number = _numbers(plan)
+    of_people = {step.id for step in plan.steps if step.verb is Verb.CONFIRM}
     for item in steps:
-        if phase.get(item.step) not in (Phase.INJECTING, Phase.SWITCHING) or item.undo or item.again:
+        switches = phase.get(item.step) in (Phase.INJECTING, Phase.SWITCHING)
+        if not (switches or item.step in of_people) or item.undo or item.again:
             continue
         name = f"步骤“{title[item.step]}”（{number.get(item.target, item.target)}）"
         if item.outcome is Outcome.FAILED:
@@ -260,7 +326,7 @@ def _unverified(plan: Plan, events: Sequence[Event]) -> Iterator[tuple[RunOutcom
     """Checks after the switch that the plan has and nobody made. A run that ended early says why by a note."""
     planned = any(step.checks for step in plan.steps if step.phase is Phase.VERIFYING)
     made = any(record.phase == Phase.VERIFYING.value for record in check_records(events))
-    ended = any(event.kind is EventKind.NOTE and not _is_note(event, "changed_meanwhile") for event in events)
+    ended = any(event.kind is EventKind.NOTE and not _is_note(event, *_HARMLESS) for event in events)
     if planned and not made and not ended:
         yield RunOutcome.INCONCLUSIVE, Title(zh="切换后检查未执行", en="the checks after the switch were not made")
 
@@ -284,17 +350,27 @@ def _gateway_reasons(plan: Plan, times: Sequence[GatewayTimes]) -> Iterator[tupl
         change = by_id[item.gateway]
         if change.action.stays_down or change.after is None:
             continue
-        if not item.came_back:
+        if item.declared_by and not item.came_back:
+            yield (
+                RunOutcome.INCONCLUSIVE,
+                Title(
+                    zh=f"网关 {item.number} 未采样，{item.declared_by} 未确认其登录恢复",
+                    en=f"gateway {item.gateway} ({item.number}) is not measured, and {item.declared_by} has not "
+                    "confirmed that it logged in again",
+                ),
+            )
+        elif not item.came_back:
             receives = item.gateway_class is GatewayClass.MARKET_DATA_MULTICAST
             zh, en = ("未恢复接收行情", "did not receive again") if receives else ("未恢复登录", "did not log in again")
+            when_zh, when_en = ("在应急前位置", "at home") if plan.fails_back else ("故障期间", "during the fault")
             yield (
                 RunOutcome.FAILED,
                 Title(
-                    zh=f"网关 {item.number} 故障期间{zh}",
-                    en=f"gateway {item.gateway} ({item.number}) {en} during the fault",
+                    zh=f"网关 {item.number} {when_zh}{zh}",
+                    en=f"gateway {item.gateway} ({item.number}) {en} {when_en}",
                 ),
             )
-        elif item.line_during != change.after.line and item.line_during is not None:
+        elif not plan.is_promoted and item.line_during != change.after.line and item.line_during is not None:
             yield (
                 RunOutcome.FAILED,
                 Title(
@@ -312,15 +388,20 @@ def _outcome(reasons: Sequence[tuple[RunOutcome, Title]]) -> RunOutcome:
     return RunOutcome.PASSED
 
 
+_BACK = (Phase.RESTORING, Phase.PROVING_RESTORATION)
 _PROVED = ("running", "endpoints", "config_sha256", "owner", "mode", "session", "logged_in")
 
 
-def _differences(events: Sequence[Event]) -> Iterator[Difference]:
-    """What is not as in the snapshot before: configurations by digest, sessions, routes, residue."""
+def _differences(plan: Plan, events: Sequence[Event]) -> Iterator[Difference]:
+    """What is not as in the snapshot before: configurations by digest, sessions, routes, residue. A failback is
+    compared with how it was before the incident.
+    """
     taken = snapshots(events)
     if "before" not in taken or "after" not in taken:
         return
     before, after = taken["before"], taken["after"]
+    if plan.fails_back:
+        before = plan.fails_back.over(before)
     for kind, fields in (("gateways", _PROVED), ("routers", None)):
         for name, old in before[kind].items():
             new = after[kind].get(name)
@@ -341,11 +422,9 @@ def _restoration(plan: Plan, events: Sequence[Event], differences: Sequence[Diff
     """Whether the state before is proved to be back. Not applicable where nothing was touched, in an incident, and
     where the twin is gone.
     """
-    phase = {step.id: step.phase for step in plan.steps}
-    results = standing(events)
-    begun = {phase.get(item.step) for item in results}
+    begun = {item.step for item in standing(events) if item.settled_by != "never begun"}
     gone = any(_is_note(event, "twin_gone") for event in events)
-    if begun.isdisjoint((Phase.INJECTING, Phase.SWITCHING)) or plan.mode is Mode.INCIDENT or gone:
+    if begun.isdisjoint(plan.touching) or plan.mode is Mode.INCIDENT or gone:
         return Restoration.NOT_APPLICABLE
     return Restoration.NOT_PROVED if unproved(plan, events, differences) else Restoration.PROVED
 
@@ -356,6 +435,7 @@ def unproved(plan: Plan, events: Sequence[Event], differences: Sequence[Differen
     good = (Outcome.UNDONE, Outcome.SUCCEEDED, Outcome.SKIPPED)
     results = standing(events)
     waits = {step.id for step in plan.steps if step.verb is Verb.WAIT}  # a condition: its newest attempt is all of it
+    of_people = {step.id for step in plan.steps if step.verb is Verb.CONFIRM and step.phase in _BACK}
     newest: dict[str, int] = {}
     for item in results:
         if item.step in waits:
@@ -363,7 +443,7 @@ def unproved(plan: Plan, events: Sequence[Event], differences: Sequence[Differen
     gaps = {
         item.target: f"{item.step}: {item.message or item.outcome.value}"
         for item in results
-        if phase.get(item.step) is Phase.RESTORING and item.outcome not in good
+        if (phase.get(item.step) is Phase.RESTORING or item.step in of_people) and item.outcome not in good
         if item.attempt == newest.get(item.step, item.attempt)
     }
     proving = [record for record in check_records(events) if record.phase == Phase.PROVING_RESTORATION.value]
@@ -374,8 +454,37 @@ def unproved(plan: Plan, events: Sequence[Event], differences: Sequence[Differen
         gaps["site"] = "the state afterwards was not taken"
     else:
         gaps |= after["unreachable"]
-    found = tuple(_differences(events)) if differences is None else differences
+    found = tuple(_differences(plan, events)) if differences is None else differences
     return gaps | {item.target: f"{item.field}: expected {item.before}, found {item.after}" for item in found}
+
+
+def _judged(
+    objective: Objective,
+    plan: Plan,
+    topology: Topology,
+    events: Sequence[Event],
+    times: Sequence[GatewayTimes],
+    window: Window | None,
+) -> ObjectiveResult:
+    """D+N is judged by its milestones where the plan has any; everything else by what was measured at the gateways."""
+    found = _objective(objective, times, window)
+    if objective.metric is not Metric.DR_DEADLINE or window is None or found.measured is None:
+        return found
+    d = disaster_of(plan, events).by(topology.site.disaster.d_definition) or window.fault_at
+    last = _last_milestone(plan, events) if plan.milestones else window.fault_at + found.measured * DAY_S
+    if last is None:
+        return found.model_copy(update={"state": ObjectiveState.MISSED, "measured": None})
+    limit = deadline(d, int(objective.limit), topology.site.timezone, known_days(events)).counts
+    in_time = last <= limit and found.state is ObjectiveState.MET
+    state = ObjectiveState.MET if in_time else ObjectiveState.MISSED
+    return found.model_copy(update={"state": state, "measured": (last - d) / DAY_S})
+
+
+def _last_milestone(plan: Plan, events: Sequence[Event]) -> float | None:
+    """None: not every one was met."""
+    met = [met_at(item, events) for item in plan.milestones]
+    reached = [at for at in met if at is not None]
+    return max(reached) if len(reached) == len(met) else None
 
 
 def _objective(objective: Objective, times: Sequence[GatewayTimes], window: Window | None) -> ObjectiveResult:
@@ -410,18 +519,19 @@ def _out_at_the_end(item: GatewayTimes) -> bool:
 
 def _measured(metric: Metric, times: Sequence[GatewayTimes], window: Window | None) -> float | None:
     """The figure that an objective limits. A connection that never broke was out for 0 s; no gateway, no figure;
-    one gap that was not measured, no largest gap.
+    one gap that was not measured, no largest gap. A person's word is no measurement: it can only make it later.
     """
-    if not times or window is None:
+    if all(item.declared_by for item in times) or window is None:
         return None
     last = max((item.login_at or window.fault_at for item in times), default=window.fault_at)
     match metric:
         case Metric.SWITCH_TIME:
-            return max(item.switch_s or 0.0 for item in times)
+            return max(item.switch_s or 0.0 for item in times if not item.declared_by)
         case Metric.RECOVERY_TIME:
             return last - window.fault_at
         case Metric.DR_DEADLINE:
-            return (last - window.fault_at) / _DAY_S
+            return (last - window.fault_at) / DAY_S
         case Metric.DATA_GAP:
-            gaps = [item.gap_s for item in times if item.gap_s is not None]
-            return max(gaps) if len(gaps) == len(times) else None
+            measured = [item for item in times if not item.declared_by]
+            gaps = [item.gap_s for item in measured if item.gap_s is not None]
+            return max(gaps) if len(gaps) == len(measured) else None

@@ -52,8 +52,10 @@ def allowed_fronts(plan: Plan, topology: Topology, change: GatewayChange) -> tup
     """
     if change.after is None:
         return ()
-    if change.action in (Action.NONE, Action.REROUTED):
+    if change.action in (Action.NONE, Action.REROUTED, Action.HOME):
         return (change.after.front,)
+    if plan.is_promoted:  # what works is left where it is
+        return tuple(dict.fromkeys((change.after.front, *change.list_after, *change.list_before)))
     chosen = change.after.front
     reachable = dropwhile(lambda name: name != chosen, change.list_after)
     return tuple(name for name in reachable if topology.front[name].centre not in plan.fault.centres)
@@ -115,6 +117,32 @@ def gateway_times(
         line_after=_line(topology, change, routes, after),
         list_changed=list_changed,
         came_back=_came_back(change, up) and not (receives_only and broken is not None and login is None),
+    )
+
+
+def declared_times(change: GatewayChange, login_at: float | None) -> GatewayTimes:
+    """Of a gateway that nothing looks at: the moment that a person has named, and no more than that."""
+    return GatewayTimes(
+        gateway=change.gateway,
+        number=change.number,
+        gateway_class=change.gateway_class,
+        host=change.host,
+        action=change.action,
+        broken_at=None,
+        connected_at=None,
+        login_at=login_at,
+        switch_s=None,
+        gap_s=None,
+        resolution_s=0.0,
+        front_before=None,
+        front_during=None,
+        front_after=None,
+        line_before=None,
+        line_during=None,
+        line_after=None,
+        list_changed=False,
+        came_back=login_at is not None,
+        declared_by=change.hands,
     )
 
 

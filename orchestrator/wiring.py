@@ -1,8 +1,10 @@
 """Builds the objects: where things lie, and what a run is made of."""
 
+import hashlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.lever import LeverFile
 from orchestrator.adapters.plan_file import PlanFile
 from orchestrator.adapters.secrets import NO_MASK, Mask
+from orchestrator.adapters.ssh import SshSettings, open_way, settings_on_site, ssh_targets
 from orchestrator.adapters.timestamping import HttpStamper
 from orchestrator.adapters.world import SiteWorld, Tools
 from orchestrator.engine import Assignment
@@ -29,7 +32,7 @@ from orchestrator.evidence.pack import Seals
 from orchestrator.evidence.sign import sign_detached
 from orchestrator.evidence.stamp import InternalStamper
 from orchestrator.history import permit_of
-from orchestrator.journal import RunState, SqliteJournal
+from orchestrator.journal import Mirror, Room, RunState, SqliteJournal
 from orchestrator.loader.document import read
 from orchestrator.loader.site import SIGNERS, LoadedSite, load_site
 from orchestrator.model.approval import Permit
@@ -95,8 +98,16 @@ class Places:
         return Path(os.environ.get("DRILLCTL_STATE") or Path.cwd() / ".drillctl" / site)
 
     def journal(self, site: str, mask: Mask = NO_MASK) -> SqliteJournal:
-        """What `mask` takes out comes into no event."""
-        return SqliteJournal(self.state(site) / "journal.db", SystemClock(), mask.data)
+        """What `mask` takes out comes into no event. What does is in the second room, where there is one."""
+        path, room = self.state(site) / "journal.db", self.second_room(site)
+        return SqliteJournal(path, SystemClock(), mask.data, Mirror(room, path) if room else None)
+
+    def second_room(self, site: str) -> Room | None:
+        """The folder that is mounted from the second room (or is carried there). None: there is none."""
+        home = os.environ.get("DRILLCTL_SECOND_ROOM")
+        if home and not Path(home).is_absolute():
+            raise DefinitionError(f"DRILLCTL_SECOND_ROOM: expected an absolute path, found {home!r}")
+        return Room(Path(home), site) if home else None
 
     def plans(self, site: LoadedSite) -> PlanFile:
         """Plans on file, with what was signed about them by those who may sign now."""
@@ -127,15 +138,19 @@ def new_run(places: Places, plan: Plan, timezone: str) -> Path:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run happens, as the journal keeps it: one twin, known by its name and process id."""
+    """Where a run happens, as the journal keeps it: one twin, known by its name and process id, or the real site."""
 
-    twin: str
+    twin: str  # empty: the real site
     pid: int
     owned: bool  # brought up for this run, and taken down with it
 
     @classmethod
-    def of(cls, twin: Twin, *, owned: bool) -> "Place":
-        return cls(twin.name, twin.pid, owned)
+    def of(cls, twin: Twin | None, *, owned: bool) -> "Place":
+        return cls(twin.name, twin.pid, owned) if twin else cls("", 0, owned=False)
+
+    @property
+    def on_site(self) -> bool:
+        return not self.twin
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> "Place":
@@ -143,10 +158,12 @@ class Place:
         return cls(data.get("twin", "unknown"), data.get("twin_pid", 0), bool(data.get("owned")))
 
     def find(self) -> Twin | None:
-        """That very twin, if it lives: another one may have its name by now.
+        """That very twin, if it lives: another one may have its name by now. None on the real site.
 
         Refused TWIN_HIDDEN: it lives, but this user, or another DRILLCTL_TWINS, does not see it.
         """
+        if self.on_site:
+            return None
         found = next((twin for twin in Twin.all() if (twin.name, twin.pid) == (self.twin, self.pid)), None)
         if found is None and self._process_lives():
             raise Refused(
@@ -167,6 +184,8 @@ class Place:
     @property
     def locks(self) -> str:
         """What stands before each lock: the same number in another twin is another thing, and its locks end with it."""
+        if self.on_site:
+            return "site"
         return f"twin {self.twin} {self.pid}"
 
 
@@ -213,7 +232,8 @@ def open_run(
         if not _is_on_record(journal, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    return OpenRun(Assignment(folder.name, epoch, plan, copy.topology, folder), copy, place, resumed=False)
+    job = Assignment(folder.name, epoch, plan, copy.topology, folder, declared=place.on_site)
+    return OpenRun(job, copy, place, resumed=False)
 
 
 def _keep_statements(folder: Path, permission: Permission) -> None:
@@ -258,8 +278,9 @@ def reopen(journal: SqliteJournal, state: RunState, owner: str) -> OpenRun:
     _must_be_permitted(journal, state)
     epoch = journal.take_over(state.run, owner)
     copy = copy_of(state)
-    job = Assignment(state.run, epoch, state.plan, copy.topology, state.folder)
-    return OpenRun(job, copy, Place.read(state.place), resumed=True)
+    place = Place.read(state.place)
+    job = Assignment(state.run, epoch, state.plan, copy.topology, state.folder, declared=place.on_site)
+    return OpenRun(job, copy, place, resumed=True)
 
 
 def _must_be_permitted(journal: SqliteJournal, state: RunState) -> None:
@@ -295,6 +316,30 @@ def world_on_twin(places: Places, run: OpenRun, twin: Twin, mask: Mask) -> SiteW
     """The production path's world, with the twin's keys and the twin as the source of the fault."""
     tools = Tools(places.playbooks, places.drills / "checks", consent_tcp=True, mask=mask)
     return SiteWorld(run.site, tools, twin.ssh_settings(run.job.run), run.job, twin)
+
+
+def world_on_site(places: Places, run: OpenRun, home: Path, mask: Mask) -> SiteWorld:
+    """The production path's world on the real network, by `access.yml`. `home` is the site's own folder.
+
+    Refused: REAL_SITE, NO_ACCESS.
+    """
+    ssh = ssh_on_site(run.site, home, run.job.run)
+    consent = run.site.access is not None and run.site.access.consent_tcp
+    return SiteWorld(run.site, Tools(places.playbooks, places.drills / "checks", consent, mask), ssh, run.job, None)
+
+
+def ssh_on_site(site: LoadedSite, home: Path, what: str) -> SshSettings:
+    """How the hosts of the real site are reached. `what`: a run, whose connections are always in the same folder, so
+    that whoever goes on with it uses and closes those of the orchestrator before; or anything that is unique.
+    """
+    name = hashlib.sha256(f"{site.topology.site.name} {what}".encode()).hexdigest()[:8]
+    settings = settings_on_site(site, home, Path(tempfile.gettempdir()) / f"drillctl-{os.getuid()}-{name}")
+    try:
+        open_way(settings, ssh_targets(site, settings.access).values())
+    except Refused:
+        settings.close(site)
+        raise
+    return settings
 
 
 def seals_of(places: Places, site: LoadedSite, settings: EvidenceSettings, *, simulated: bool) -> Seals:

@@ -17,14 +17,16 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from orchestrator.adapters.secrets import NO_MASK, Mask
-from orchestrator.adapters.ssh import SshSettings
+from orchestrator.adapters.ssh import SshSettings, SshTarget, last_words
 from orchestrator.engine import guard
 from orchestrator.errors import Refused, StepFailed
+from orchestrator.model.access import BecomeMethod
 from orchestrator.model.event import Outcome
 
 _GRACE_S = 5.0  # our choice: what the child may take beyond the deadline to end what it started
@@ -51,8 +53,18 @@ class HostResult:
 class Ansible:
     """Plays the project's playbooks on hosts of one site."""
 
-    def __init__(self, site_folder: Path, project: Path, ssh: SshSettings, mask: Mask = NO_MASK) -> None:
-        """`project` is the folder of the playbooks; what `mask` takes out is in no result."""
+    def __init__(
+        self,
+        site_folder: Path,
+        project: Path,
+        ssh: SshSettings,
+        mask: Mask = NO_MASK,
+        targets: Mapping[str, SshTarget] = MappingProxyType({}),
+    ) -> None:
+        """`project` is the folder of the playbooks; what `mask` takes out is in no result. `targets`: how the hosts
+        of a real site are reached; those of a twin as hosts.yml says.
+        """
+        self._targets = targets
         self._mask = mask
         self._site = site_folder.resolve()
         self._project = project.resolve()
@@ -78,7 +90,8 @@ class Ansible:
             raise Refused("EMPTY_TARGET", f"{playbook}: expected at least one host, found none")
         folder = call_folder.resolve() / "ansible"
         if not guard.begun(call_folder):
-            _prepare(folder, self._play(folder, playbook, check), requests)
+            reached = {host: {**self._reached(host), **variables} for host, variables in requests.items()}
+            _prepare(folder, self._play(folder, playbook, check), reached)
         guard.start(call_folder, self._command(folder, len(requests), deadline_s))
         heard = Hearing(on_progress, self._mask)
         status = heard.listen(guard.follow(call_folder, stop))
@@ -93,6 +106,26 @@ class Ansible:
             "playbook": playbook,
             "inventory": [str(self._site / "hosts.yml"), str(folder / _TARGETS)],
             "options": "--check --diff" if check else "",
+        }
+
+    def _reached(self, host: str) -> dict[str, Any]:
+        """What Ansible is told of a host of a real site: everything, so that nothing else counts."""
+        target = self._targets.get(host)
+        if self._ssh.access is None:
+            return {}
+        if target is None:
+            raise Refused("NOT_LISTED", f"expected a host of the inventory, found {host}: not contacted")
+        become = target.become
+        return {
+            "ansible_connection": "ssh",
+            "ansible_host": target.alias,
+            "ansible_port": target.port,
+            "ansible_user": target.user,
+            "ansible_python_interpreter": target.interpreter,
+            "ansible_become": become.method is not BecomeMethod.NONE,
+            "ansible_become_method": "su" if become.method is BecomeMethod.SU else "sudo",
+            "ansible_become_user": become.user or target.user,
+            "ansible_become_flags": "-s /bin/sh" if become.method is BecomeMethod.SU else "-n -H",
         }
 
     def _command(self, folder: Path, hosts: int, deadline_s: float) -> guard.Command:
@@ -117,6 +150,7 @@ class Ansible:
             "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner turns it off unless it is told
             "ANSIBLE_SSH_ARGS": shlex.join(self._ssh.options()),
             "ANSIBLE_SSH_RETRIES": "0",
+            "ANSIBLE_TIMEOUT": str(self._ssh.connect_timeout_s),  # else its own 10 s go before the configuration's
             "ANSIBLE_NOCOLOR": "1",
         }
 
@@ -182,7 +216,7 @@ def _result(line: Mapping[str, Any], before: HostResult | None) -> HostResult | 
     result = line.get("res") or {}
     host, message = str(line["host"]), str(result.get("msg") or "")
     if line["event"] == "runner_on_unreachable":
-        return HostResult(host, _unreachable(message), f"unreachable: {message}")
+        return HostResult(host, _unreachable(message), f"unreachable: {last_words(message.encode())}")
     if line["task_action"] == _ACTION and "results" in result:
         return HostResult(host, _worst(result["results"]), message, {"results": result["results"]})
     if line["event"] != "runner_on_failed":

@@ -30,8 +30,8 @@ def check_context(  # noqa: PLR0913 - everything that a round of checks depends 
         phase=phase,
         checks=tuple(str(check) for check in checks),
         hosts={
-            name: ("ssh", "-T", *ssh.options(), *target.destination, "exec /bin/sh")
-            for name, target in ssh_targets(site).items()
+            name: ("ssh", "-T", *ssh.options(), *target.destination, target.command("exec /bin/sh"))
+            for name, target in ssh_targets(site, ssh.access).items()
         },
         gateways=tuple(_gateway(topology, item) for item in expected.gateways),
         routers=tuple(_router(topology, item, expected) for item in topology.routers),

@@ -72,9 +72,10 @@ class Collector:
 
         What goes wrong on a host is its result. An interruption closes every session and goes on.
         """
-        targets = ssh_targets(self.site)
+        targets = ssh_targets(self.site, self.ssh.access)
         chosen = {item.id for item in gateways}
-        hosts = [item.id for item in self.site.topology.hosts if any(one.host == item.id for one in gateways)]
+        asked = {item.host for item in gateways}
+        hosts = [item.id for item in self.site.topology.scriptable_hosts if item.id in asked]
         found: dict[str, Looked] = {}
         with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="support") as threads:
             waiting = {threads.submit(self._look, targets[name], chosen): name for name in hosts}
@@ -131,7 +132,7 @@ class _Look:
         program = collecting_program(self._collector.onhost, request)
         channel = link.create_session()
         channel.settimeout(_SILENCE_S)
-        channel.exec_command(sampler_command(self._target.interpreter, program))
+        channel.exec_command(self._target.command(sampler_command(self._target.interpreter, program)))
         said = _Said(channel, time.monotonic() + limits.host_deadline_s)
         with suppress(OSError):  # a host that cannot run it has closed the channel and says why on stderr
             channel.sendall(program)

@@ -89,7 +89,7 @@ class Feed:
         channel = self._channel = link.create_session()
         channel.settimeout(self._silence_s)
         program = self._program(self._last_at)
-        channel.exec_command(sampler_command(self._target.interpreter, program))
+        channel.exec_command(self._target.command(sampler_command(self._target.interpreter, program)))
         with suppress(OSError):  # a host that cannot run it has closed the channel and says why on stderr
             channel.sendall(program)
         self._connected(self._target.name, "up", "")

@@ -38,7 +38,9 @@ def _gateway(scene: Scene, step: Step, target: Target) -> Request:
     fields: dict[str, Any] = {
         "gateway": gateway_spec(scene.topology, gateway),
         "expected_sha256": scene.written.get(target.name, digest),
-        "rollback": step.verb is Verb.REPOINT and scene.plan.mode is not Mode.INCIDENT,
+        "rollback": step.verb is Verb.REPOINT
+        and scene.plan.mode is not Mode.INCIDENT
+        and not arguments.get("promoted"),
     }
     if "fronts" in arguments:
         fields["endpoints"] = _wanted(scene, target)

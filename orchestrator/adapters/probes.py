@@ -21,7 +21,7 @@ from orchestrator.adapters.shell import CouldNotLook
 
 _NO_ROUTE = ("unreachable", "No route to host", "Invalid argument", "prohibited")  # how `ip route get` says it
 _SESSION_STATES = {"ESTAB": "session", "SYN-SENT": "connecting"}
-_CONNECT = """\
+CONNECT = """\
 import socket, sys
 far = socket.socket()
 far.settimeout(2)
@@ -154,7 +154,7 @@ def ip_json(host: Host, command: str) -> list[dict[str, Any]]:
 def connect(host: Host, endpoint: str) -> str:
     """One TCP connection from the host, closed at once: `connected`, `refused` or `no answer`. Never a login."""
     address, _, port = endpoint.rpartition(":")
-    result = run(host, "python3 -I -S -c %s %s %s", _CONNECT, address, port)
+    result = run(host, "python3 -I -S -c %s %s %s", CONNECT, address, port)
     if result.rc != 0:
         raise CouldNotLook(f"python3: {result.stderr.strip()}")
     return result.stdout.strip()

@@ -40,7 +40,7 @@ class Sampler:
         self._folder = folder
         self._alive = folder / "alive"
         self._process = SamplerProcess(
-            SamplerRequest(site.folder, onhost, folder, self._alive, interval_ms, lease_s, ssh)
+            SamplerRequest(site.folder, onhost, folder, self._alive, interval_ms, lease_s, ssh, site.is_simulated)
         )
         self._silence_s = silence_s(interval_ms)
         self._sign_of_life_s = min(_SIGN_OF_LIFE_S, lease_s / 4)

@@ -51,7 +51,7 @@ class Listening:
                 silence_s(request.interval_ms),
                 since.get(name),
             )
-            for name, target in ssh_targets(site).items()
+            for name, target in ssh_targets(site, request.ssh.access).items()
             if sampler_request(site.topology, name, request.interval_ms, None)
         ]
 
@@ -157,7 +157,8 @@ def main(folder: Path) -> int:
     told: SimpleQueue[int] = SimpleQueue()  # its `put` may interrupt its `get`
     signal.signal(signal.SIGTERM, lambda number, _: told.put(number))
     request = SamplerRequest.read(folder / REQUEST)
-    listening = Listening(request, load_site(request.site))
+    site = load_site(request.site)
+    listening = Listening(request, site.simulated() if request.simulated else site)
     life = SignsOfLife(request.alive, request.lease_s)
     listening.start()
     try:

@@ -21,7 +21,7 @@ main(json.loads({request!r}))
 
 def sampler_request(topology: Topology, name: str, interval_ms: int, since: float | None) -> dict[str, Any] | None:
     """What to look at on this host or router; None: nothing. `since` is the host's time of the last sample heard."""
-    gateways = [gateway_spec(topology, gateway) for gateway in topology.gateways if gateway.host == name]
+    gateways = [gateway_spec(topology, gateway) for gateway in topology.scriptable_gateways if gateway.host == name]
     router = topology.router.get(name)
     watched = None
     if router is not None and router.driver == "linux":

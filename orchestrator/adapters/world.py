@@ -26,12 +26,12 @@ from orchestrator.adapters.sampler import Sampler
 from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.adapters.ssh import SshSettings, close_masters, ssh_targets
 from orchestrator.engine import Assignment, guard
-from orchestrator.errors import StepUnknown
+from orchestrator.errors import StepFailed, StepUnknown
 from orchestrator.evidence.redact import key_of, run_key
 from orchestrator.loader.site import LoadedSite
-from orchestrator.model.drill import Check
+from orchestrator.model.drill import Check, Mode
 from orchestrator.model.event import CheckRecord, Outcome
-from orchestrator.model.plan import Fault, Plan, Step, Verb
+from orchestrator.model.plan import Fault, GatewayChange, Plan, Step, Verb
 from orchestrator.planner.standby import can_fence
 from orchestrator.ports import FAULT_LEASE_S, Call, Clock, Expectations, Fate, Snapshot, TargetResult
 
@@ -75,11 +75,16 @@ class Tools:
 class SiteWorld:
     """One orchestrator's hands and eyes on a site."""
 
-    def __init__(self, site: LoadedSite, tools: Tools, ssh: SshSettings, job: Assignment, faults: FaultMaker) -> None:
+    def __init__(
+        self, site: LoadedSite, tools: Tools, ssh: SshSettings, job: Assignment, faults: FaultMaker | None
+    ) -> None:
+        """`faults` None: a real site, where people make the fault and say so."""
+        if job.plan.mode is Mode.REHEARSAL:
+            site = site.simulated()
         self._site, self._topology, self._tools, self._ssh = site, site.topology, tools, ssh
-        self._job, self._faults = job, faults
+        self._job, self._fault_maker = job, faults
         self._clock: Clock = SystemClock()
-        ansible = Ansible(site.folder, tools.playbooks, ssh, tools.mask)
+        ansible = Ansible(site.folder, tools.playbooks, ssh, tools.mask, ssh_targets(site, ssh.access))
         self._player = Player(job, ansible, self._clock, self._clock_offset_s)
         self._sampler: Sampler | None = None
         self._renewing: Renewal | None = None
@@ -105,7 +110,7 @@ class SiteWorld:
         """Open connections, check every host that may be changed, put this orchestrator's token there."""
         requests: Requests = defaultdict(list)
         names: Names = defaultdict(list)
-        for change in plan.affected:
+        for change in self._scriptable(plan):
             spec = gateway_spec(self._topology, self._topology.gateway[change.gateway])
             permit = self._player.permit("preflight", deadline_s, change.host)
             requests[change.host].append({**permit, "gateway": spec})
@@ -118,9 +123,9 @@ class SiteWorld:
     def disarm(self, call: Call, plan: Plan) -> list[TargetResult]:
         """Take everything of ours off the hosts again."""
         requests: Requests = {}
-        for change in plan.affected:
+        for change in self._scriptable(plan):
             spec = gateway_spec(self._topology, self._topology.gateway[change.gateway])
-            permit = self._player.permit("cleanup", _CLEANUP_S, change.host)
+            permit = {**self._player.permit("cleanup", _CLEANUP_S, change.host), **_originals(plan, change.host)}
             requests.setdefault(change.host, [{**permit, "gateway": spec}])  # one folder per host, whatever is on it
         for router in self._routers(plan):
             requests[router] = [self._player.permit("cleanup", _CLEANUP_S, router)]
@@ -144,9 +149,15 @@ class SiteWorld:
     def _play(
         self, call: Call, playbook: str, requests: Requests, names: Names, deadline_s: float
     ) -> Iterator[TargetResult]:
+        if not requests:  # everything there is to do is done by hand
+            return
         programs = {host: self._program(host) for host in requests}
         for host, result in self._player.play(call, playbook, programs, requests, deadline_s).items():
             yield from per_target(result, names[host])
+
+    def _scriptable(self, plan: Plan) -> list[GatewayChange]:
+        """What the plan touches and this program may reach."""
+        return [change for change in plan.affected if self._topology.hands_of(change.host) is None]
 
     def _routers(self, plan: Plan) -> list[str]:
         """Routers that the plan may change."""
@@ -169,7 +180,7 @@ class SiteWorld:
         requests: Requests = defaultdict(list)
         names: Names = defaultdict(list)
         key = run_key(self._job.folder)
-        for gateway in self._topology.gateways:
+        for gateway in self._topology.scriptable_gateways:
             request = {"op": "state", "run": self._job.run, "gateway": gateway_spec(self._topology, gateway)}
             requests[gateway.host].append({**request, "redaction_key": key_of(key, gateway.id).hex()})
             names[gateway.host].append(gateway.id)
@@ -232,15 +243,20 @@ class SiteWorld:
 
     def inject(self, fault: Fault) -> None:
         """Make the fault and keep renewing it: it lifts itself when this process is gone."""
-        self._faults.inject(fault, FAULT_LEASE_S, self._job.run, self._job.epoch)
+        self._faults().inject(fault, FAULT_LEASE_S, self._job.run, self._job.epoch)
         self._renew()
 
     def fault_is_on(self, fault: Fault) -> bool:
         """Look, and keep it on where it is."""
-        is_on = self._faults.is_on(fault, self._job.run, self._job.epoch)
+        is_on = self._faults().is_on(fault, self._job.run, self._job.epoch)
         if is_on and self._renewing is None:
             self._renew()
         return is_on
+
+    def _faults(self) -> FaultMaker:
+        if self._fault_maker is None:
+            raise StepFailed("expected people to make and lift the fault of a real site, found this program asked to")
+        return self._fault_maker
 
     def beat(self) -> None:
         """The run is alive."""
@@ -249,7 +265,7 @@ class SiteWorld:
 
     def lift(self, fault: Fault) -> None:
         renewing = self._stop_renewing()
-        self._faults.lift(fault, self._job.run, self._job.epoch)
+        self._faults().lift(fault, self._job.run, self._job.epoch)
         if renewing and renewing.longest_s >= FAULT_LEASE_S:
             raise StepUnknown(
                 f"expected the fault renewed within {FAULT_LEASE_S:g} s, found {renewing.longest_s:.0f} s: "
@@ -258,7 +274,7 @@ class SiteWorld:
 
     def _renew(self) -> None:
         self._stop_renewing()
-        renew = partial(self._faults.renew, self._job.run, self._job.epoch)
+        renew = partial(self._faults().renew, self._job.run, self._job.epoch)
         self._renewing = Renewal(renew, FAULT_LEASE_S, self._clock)
 
     def _stop_renewing(self) -> Renewal | None:
@@ -274,8 +290,15 @@ class SiteWorld:
         self._stop_renewing()
         if self._player.is_at_work():
             return
-        close_masters(self._ssh, ssh_targets(self._site).values())
+        close_masters(self._ssh, ssh_targets(self._site, self._ssh.access).values())
         shutil.rmtree(self._ssh.control_dir, ignore_errors=True)
+
+
+def _originals(plan: Plan, host: str) -> dict[str, Any]:
+    """Files as they were stay on their host after an incident, for its way home; that one takes them away."""
+    if plan.fails_back:
+        return {"forget_originals": [change.gateway for change in plan.affected if change.host == host]}
+    return {"keep_originals": True} if plan.mode is Mode.INCIDENT else {}
 
 
 def _gateway_state(data: Mapping[str, Any]) -> dict[str, Any]:

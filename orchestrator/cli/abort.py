@@ -16,6 +16,7 @@ from orchestrator.cli.live import PlainLines
 from orchestrator.cli.needs import as_data, needed, on_site, said, show_needs, standing_of
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
 from orchestrator.errors import Refused
+from orchestrator.history import plan_now
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.model.drill import Mode
 from orchestrator.wiring import Places
@@ -49,19 +50,22 @@ def abort(
             typer.echo(json.dumps(as_data(standing_of(journal, run)), ensure_ascii=False))
             return
         console = Console(soft_wrap=True, highlight=False)
-        if _answer(console, state, site) and not no_wait and sys.stdout.isatty():
+        is_incident = plan_now(state.plan, journal.events(run)).mode is Mode.INCIDENT
+        if _answer(console, state, site, is_incident=is_incident) and not no_wait and sys.stdout.isatty():
             _follow(console, journal, state, site, seen)
     finally:
         journal.close()
 
 
-def _answer(console: Console, state: RunState, site: Path) -> bool:
+def _answer(console: Console, state: RunState, site: Path, *, is_incident: bool) -> bool:
     """Say what becomes of it; whether an orchestrator is at work, which heeds it at once."""
     run = state.run
     if not state.is_attended(SystemClock().now()):
         console.print(f"noted; no orchestrator is at work on it: `drillctl resume {run}{on_site(site)}` carries it out")
         return False
-    does = "stops and holds" if state.plan.mode is Mode.INCIDENT else "goes back"
+    does = "stops and holds" if is_incident else "goes back"
+    if state.plan.fails_back:
+        does = "ends before anything has moved; after that it goes on, for it is the way back itself, and does so"
     console.print(f"asked: process {state.process['pid']} of {state.owner} {does} now")
     return True
 

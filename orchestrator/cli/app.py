@@ -16,13 +16,31 @@ _VERBS = (
     "run",
     "triage",
     "switchover",
+    "failback",
     "status",
     "abort",
     "decide",
+    "confirm",
     "resume",
     "lever",
+    "review",
+    "promote",
 )
-_MORE = ("report", "schema", "evidence", "findings", "twin", "calls", "notify", "support-bundle", "schedule")
+_MORE = (
+    "report",
+    "schema",
+    "evidence",
+    "findings",
+    "twin",
+    "whatif",
+    "calls",
+    "notify",
+    "access",
+    "support-bundle",
+    "schedule",
+    "serve",
+    "second-room",
+)
 _PLACES = {name: f"{_HERE}.{name.replace('-', '_')}:{name.replace('-', '_')}" for name in (*_VERBS, *_MORE)}
 
 app = typer.Typer(

@@ -69,20 +69,37 @@ class Keeping:
     ledger: Ledger
     mask: Mask
     said: Callable[[str], None]
+    on_site: bool = False
 
     @classmethod
-    def of(cls, places: Places, site: LoadedSite, said: Callable[[str], None], home: Path | None = None) -> "Keeping":
-        """`home`: the site's own folder, where `evidence.yml` is; a run's copy of the inventory has none."""
+    def of(
+        cls,
+        places: Places,
+        site: LoadedSite,
+        said: Callable[[str], None],
+        home: Path | None = None,
+        *,
+        on_site: bool = False,
+    ) -> "Keeping":
+        """`home`: the site's own folder, where `evidence.yml` is; a run's copy of the inventory has none. `on_site`:
+        the run is of the real site, which local keys do not sign for.
+        """
         settings = load_evidence(home or site.folder)
-        seals = seals_of(places, site, settings, simulated=True)
+        seals = seals_of(places, site, settings, simulated=not on_site)
         private = [] if seals.keys is None or seals.keys.key is None else [seals.keys.key]
         mask = of_this_machine(site, settings.secrets, private)
-        return cls(places, settings, seals, ledger_with(places, seals, said), mask, said)
+        return cls(places, settings, seals, ledger_with(places, seals, said), mask, said, on_site)
 
     def open(self, job: Assignment, events: Sequence[Event]) -> None:
         """The run stands on the ledger before its first act. One that is resumed stands there already."""
         opened = events[0]
-        data = opening_data(job.run, job.plan, operator=operator_of(events), simulated=True, started_at=epoch_s(opened))
+        data = opening_data(
+            job.run,
+            job.plan,
+            operator=operator_of(events),
+            simulated=not self.on_site,
+            started_at=epoch_s(opened),
+        )
         line = self.ledger.append(LedgerKind.RUN_OPENED, data)
         _keep(job.folder / pack.LEDGER, self.ledger.upto(line.seq))
         _keep(job.folder / VERSIONS, _as_json(versions(self.places.playbooks)))
@@ -98,7 +115,7 @@ class Keeping:
             events,
             read_observations(job.folder / NAME),
             operator=operator_of(events),
-            fault_source=FaultSource.TWIN,
+            fault_source=FaultSource.DECLARED if self.on_site else FaultSource.TWIN,
             versions=_read(job.folder / VERSIONS) or {},
             ground_truth=_read(job.folder / TRUTH),
             ledger=LedgerPlace(seq=lines[-1].seq, digest=lines[-1].digest) if lines else None,

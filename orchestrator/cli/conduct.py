@@ -1,9 +1,10 @@
-"""What `rehearse`, `run` and `resume` share: carry a run through on its twin, judge it, write its report, say what
-came out.
+"""What `rehearse`, `run` and `resume` share: carry a run through on its twin or on the real site, judge it, write its
+report, say what came out. Where no twin is given, it is the real site.
 """
 
 import getpass
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,12 @@ from rich.console import Console
 
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.secrets import NO_MASK, Mask
+from orchestrator.adapters.world import SiteWorld
 from orchestrator.cli.closing import Keeping, Left, keep_truth
+from orchestrator.cli.days import note_days
 from orchestrator.cli.live import progress
 from orchestrator.cli.needs import Standing, needed, on_site, question_as_data, said, show_needs, standing_of
+from orchestrator.cli.outages import hours_of
 from orchestrator.cli.permission import passage_of
 from orchestrator.cli.telling import notices_of
 from orchestrator.engine import Assignment, End, Engine, Stops
@@ -36,7 +40,17 @@ from orchestrator.report.terminal import summary
 from orchestrator.rules.approvals import LASTING
 from orchestrator.rules.windows import Closed
 from orchestrator.twin import Twin, ensure_sealed
-from orchestrator.wiring import OpenRun, Permission, Place, Places, new_run, open_run, world_on_twin
+from orchestrator.wiring import (
+    OpenRun,
+    Permission,
+    Place,
+    Places,
+    new_run,
+    open_run,
+    ssh_on_site,
+    world_on_site,
+    world_on_twin,
+)
 
 _DOWN_LEASE_S = 3600.0  # our choice: lines that are out of service stay so for the whole run
 _LOOK_EVERY_S = 1.0  # our choice: how often a lock that is waited for is looked at
@@ -80,18 +94,22 @@ def begin(
     stage: Stage,
     site: LoadedSite,
     plan: Plan,
-    twin: Twin,
+    twin: Twin | None,
     *,
     owned: bool,
     wait: bool,
     permission: Callable[[], Permission] | None = None,
 ) -> OpenRun:
-    """A new run of the plan on this twin; its id is printed first. Refused leaves nothing: a run whose evidence could
-    not be kept does not begin. `permission` is asked at each attempt: what was good an hour ago may not be now.
+    """A new run of the plan on this twin, or on the real site; its id is printed first. Refused leaves nothing: a run
+    whose evidence could not be kept does not begin. `permission` is asked at each attempt: what was good an hour ago
+    may not be now.
     """
-    ensure_sealed()
-    _same_site(site, twin)
-    Keeping.of(stage.places, site, stage.console.print).ledger.publish()
+    if twin is None:
+        ssh_on_site(site, site.folder, f"begin {secrets.token_hex(4)}").close(site)  # refused before a run is on record
+    else:
+        ensure_sealed()
+        _same_site(site, twin)
+    Keeping.of(stage.places, site, stage.console.print, on_site=twin is None).ledger.publish()
     journal = stage.journal()
     try:
         place = Place.of(twin, owned=owned)
@@ -145,13 +163,14 @@ def _same_site(site: LoadedSite, twin: Twin) -> None:
         )
 
 
-def carry_through(stage: Stage, run: OpenRun, twin: Twin) -> int:
+def carry_through(stage: Stage, run: OpenRun, twin: Twin | None) -> int:
     """Run it to its end, judge it, write its report, say what came out. Exit code of the run (design §6).
 
     A twin that was brought up for the run is taken down once the run is closed, never before: while it is not, the
     twin is what `resume` goes on with.
     """
-    keeping = Keeping.of(stage.places, run.site, stage.console.print, home=stage.places.site_folder(stage.site))
+    home = stage.places.site_folder(stage.site)
+    keeping = Keeping.of(stage.places, run.site, stage.console.print, home=home, on_site=twin is None)
     journal = stage.journal(keeping.mask)
     closed = False
     try:
@@ -159,12 +178,14 @@ def carry_through(stage: Stage, run: OpenRun, twin: Twin) -> int:
         ready = make_ready()
         end = _drive(stage, run, twin, journal, keeping.mask)
         closed = end is End.CLOSED
-        keep_truth(run.job.folder, _truth(twin))
+        keep_truth(run.job.folder, _truth(twin) if twin else None)
         ready.join(_READY_S)
         return conclude(stage, run.job, journal, keeping, end)
     finally:
         journal.close()
-        if not closed:
+        if twin is None:
+            pass  # a site stays where it is
+        elif not closed:
             stage.console.print(f"twin {twin.name} stays up for {_TWIN_LEASE} after its last use: resume before that")
         elif run.place.owned:
             twin.down()
@@ -179,19 +200,27 @@ def conclude(stage: Stage, job: Assignment, journal: SqliteJournal, keeping: Kee
     return _EXIT.get(end, left.exit_code)
 
 
-def _drive(stage: Stage, run: OpenRun, twin: Twin, journal: SqliteJournal, mask: Mask) -> End:
+def _drive(stage: Stage, run: OpenRun, twin: Twin | None, journal: SqliteJournal, mask: Mask) -> End:
     job, topology = run.job, run.site.topology
-    twin.keep()
-    take_out_of_service(job, twin)
+    if twin is not None:
+        twin.keep()
+        take_out_of_service(job, twin)
+    note_days(journal, job, stage.places.site_folder(stage.site), stage.console.print)
     past = journal.events(job.run)
     stops = stops_of(stage, run, permit_of(past))
     told = notices_of(stage.places, stage.site, job, mask, stage.console.print, past)
-    with progress(stage.console, job.run, job.plan, topology, past) as listener:
-        world = world_on_twin(stage.places, run, twin, mask)
+    with progress(stage.console, job.run, job.plan, topology, past, stops.hours) as listener:
+        world = _world(stage, run, twin, mask)
         end = Engine(job, world, journal, SystemClock(), [listener, told], stops=stops, resumed=run.resumed).run()
-    if end is End.CLOSED:
+    if twin is not None and end is End.CLOSED:
         put_back_in_service(job, twin)
     return end
+
+
+def _world(stage: Stage, run: OpenRun, twin: Twin | None, mask: Mask) -> SiteWorld:
+    if twin is None:
+        return world_on_site(stage.places, run, stage.places.site_folder(stage.site), mask)
+    return world_on_twin(stage.places, run, twin, mask)
 
 
 def stops_of(stage: Stage, run: OpenRun, permit: Permit | None) -> Stops:
@@ -219,7 +248,8 @@ def stops_of(stage: Stage, run: OpenRun, permit: Permit | None) -> Stops:
         found = passage_of(run.site, calendar, run.job.plan, permit.window, now, expected_s=0)
         return f"{found.code}: {found.reason}" if isinstance(found, Closed) else None
 
-    return Stops(lever=lever, window=window, latest_return_at=permit.latest_return_at)
+    hours = hours_of(home, run.site.topology.site.timezone)
+    return Stops(lever=lever, window=window, latest_return_at=permit.latest_return_at, hours=hours)
 
 
 def take_out_of_service(job: Assignment, twin: Twin) -> None:

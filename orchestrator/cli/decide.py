@@ -14,7 +14,7 @@ from rich.console import Console
 from orchestrator.cli.needs import Standing, as_data, on_site, standing_of
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
 from orchestrator.errors import DefinitionError, Refused
-from orchestrator.history import Question
+from orchestrator.history import Question, plan_now
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.model.drill import Mode
 from orchestrator.model.people import People
@@ -57,7 +57,8 @@ def decide(  # noqa: PLR0913, PLR0917 - one option each
         data |= {key: value for key, value in (("target", target), ("second", second)) if value is not None}
         data["targets"] = [target] if target else list(question.targets)
         data["attempt"] = newest_attempt(journal, run, step)
-        _may_decide(standing.state, question, choice, by, second)
+        is_incident = plan_now(standing.state.plan, journal.events(run)).mode is Mode.INCIDENT
+        _may_decide(standing.state, question, choice, by, second, is_incident=is_incident)
         journal.post(run, "decide", data, f"decide-{run}-{step}-{secrets.token_hex(8)}")
         _answer(standing_of(journal, run), site, data, as_json=as_json)
     finally:
@@ -89,12 +90,14 @@ def _open_ones(questions: Sequence[Question]) -> str:
     return "one of " + ", ".join(f"{item.step} ({', '.join(item.targets)})" for item in questions)
 
 
-def _may_decide(state: RunState, question: Question, choice: Choice, by: str | None, second: str | None) -> None:
+def _may_decide(
+    state: RunState, question: Question, choice: Choice, by: str | None, second: str | None, *, is_incident: bool
+) -> None:
     """A person's word never fences anything in a drill; in an incident it takes two (design §5.1)."""
     fences = {step.id for step in state.plan.steps if step.verb in (Verb.FENCE, Verb.GIVE_BACK)}
     if choice is not Choice.DONE or question.step not in fences:
         return
-    if state.plan.mode is not Mode.INCIDENT:
+    if not is_incident:
         raise Refused(
             "DECLARATION_IN_DRILL",
             f"step {question.step} frees a gateway number: in a {state.plan.mode} that is proved, never declared; "

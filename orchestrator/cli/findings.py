@@ -19,7 +19,7 @@ from orchestrator.evidence.findings import states
 from orchestrator.evidence.ledger import Ledger
 from orchestrator.evidence.retest import not_later, not_retested
 from orchestrator.evidence.sealed_record import sealed_record
-from orchestrator.model.evidence import FindingState, LedgerKind
+from orchestrator.model.evidence import FindingKind, FindingState, LedgerKind
 from orchestrator.wiring import Places
 
 findings = typer.Typer(help="Findings of runs: list, assign and close them.", invoke_without_command=True)
@@ -83,6 +83,12 @@ def close(
     places = Places()
     ledger = writing(places, site)
     state = _open_one(ledger, finding)
+    if state.finding.kind is FindingKind.REVIEW:
+        raise Refused(
+            "REVIEW_NEEDED",
+            f"{finding}: expected a signed review by somebody else, found a closing; "
+            f"`drillctl review {state.finding.run} --by PERSON --key FILE --reason TEXT`",
+        )
     if retest:
         _need_passed(places, ledger, state, retest)
     text = said("--reason", reason) if reason is not None else "retested"

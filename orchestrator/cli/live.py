@@ -12,15 +12,20 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.clock_lines import next_line
+from orchestrator.cli.outages import outage_lines
 from orchestrator.cli.sentences import is_bad, sentence
 from orchestrator.history import epoch_s
 from orchestrator.measure import allowed_fronts, front_of
+from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind, Sample
 from orchestrator.model.plan import Action, GatewayChange, Phase, Plan
 from orchestrator.model.topology import Topology
 from orchestrator.ports import Listener, Measurement
+from orchestrator.rules.outage import OutageWatch, TradingHours
 
 REFRESH_HZ = 4  # our choice
+_COUNT_EVERY_S = 30  # our choice: hours are told to a tenth
 MOST_ROWS = 24  # our choice: more gateways than this are listed worst first
 MOST_LINES = 8  # our choice: newest lines under the table
 _PHASES = frozenset(phase.value for phase in Phase)
@@ -28,13 +33,20 @@ _PHASES = frozenset(phase.value for phase in Phase)
 
 @contextmanager
 def progress(
-    console: Console, run: str, plan: Plan, topology: Topology, past: Sequence[Event] = ()
+    console: Console,
+    run: str,
+    plan: Plan,
+    topology: Topology,
+    past: Sequence[Event] = (),
+    hours: TradingHours | None = None,
 ) -> Iterator[Listener]:
-    """A listener that shows the run while it lasts. `past`: what happened before this orchestrator."""
+    """A listener that shows the run while it lasts. `past`: what happened before this orchestrator; `hours`: the
+    session hours in which outage is counted.
+    """
     if not console.is_terminal:
         yield PlainLines(console, plan, topology.site.timezone)
         return
-    view = LiveView(run, plan, topology)
+    view = LiveView(run, plan, topology, hours)
     view.catch_up(past)
     try:
         with Live(view, console=console, refresh_per_second=REFRESH_HZ, transient=True):
@@ -66,8 +78,11 @@ class PlainLines:
 class LiveView:
     """Redrawn several times a second from the newest samples."""
 
-    def __init__(self, run: str, plan: Plan, topology: Topology) -> None:
+    def __init__(self, run: str, plan: Plan, topology: Topology, hours: TradingHours | None = None) -> None:
         self._run, self._plan, self._topology = run, plan, topology
+        self._hours = hours if plan.mode is not Mode.REHEARSAL else None
+        self._watch = OutageWatch(plan, topology, self._fault_holds)
+        self._offset_s: dict[str, float] = {}
         self._zone = ZoneInfo(topology.site.timezone)
         self._measurement: Measurement | None = None
         self._phase: Phase | None = None
@@ -76,6 +91,8 @@ class LiveView:
         self._fault_mono: float | None = None
         self._lifted = False
         self._start_mono = time.monotonic()
+        self._past: list[Event] = []
+        self._counted: tuple[tuple[int, int], str | None] = ((-1, 0), None)
 
     def catch_up(self, past: Sequence[Event]) -> None:
         """What an earlier orchestrator did: the phase it was in, and since when the fault is on."""
@@ -83,12 +100,18 @@ class LiveView:
             self._follow(event, time.monotonic() - (time.time() - epoch_s(event)))
 
     def _follow(self, event: Event, mono: float) -> None:
+        self._past.append(event)
         if event.kind is EventKind.STATE and event.data["state"] in _PHASES:
             self._phase = Phase(event.data["state"])
         if event.kind is EventKind.FAULT_ON and self._fault_mono is None:
             self._fault_mono = mono
         if event.kind is EventKind.FAULT_OFF:
             self._lifted = True
+        if event.kind is EventKind.SNAPSHOT and event.data["when"] == "before":
+            self._offset_s = event.data["clock_offset_s"]
+
+    def _fault_holds(self, _at: float) -> bool:
+        return self._plan.mode is Mode.INCIDENT or (self._fault_mono is not None and not self._lifted)
 
     def event(self, event: Event) -> None:
         self._follow(event, time.monotonic())
@@ -109,9 +132,29 @@ class LiveView:
 
     def measuring(self, measurement: Measurement) -> None:
         self._measurement = measurement
+        for sample in measurement.observations().samples if self._hours else ():
+            self._see(sample)
+
+    def _see(self, sample: Sample) -> None:
+        self._watch.see(sample, sample.at - self._offset_s.get(sample.host, 0.0))
 
     def __rich__(self) -> Group:
-        return Group(self._head(), self._phases(), self._gateways(), *self._lines)
+        return Group(self._head(), self._phases(), self._gateways(), *self._outages(), *self._days(), *self._lines)
+
+    def _outages(self) -> list[Text]:
+        """Minutes of outage in trading hours; what nears the limit is seen before it is reached."""
+        if self._hours is None or self._measurement is None:
+            return []
+        for sample in self._measurement.latest().values():
+            self._see(sample)
+        return outage_lines(self._watch.outages(self._hours, time.time()), self._topology.site)
+
+    def _days(self) -> list[Text]:
+        """D+N, counted again when something happened, and now and then."""
+        key = (len(self._past), int(time.time() // _COUNT_EVERY_S))
+        if self._counted[0] != key:
+            self._counted = key, next_line(self._plan, self._topology, list(self._past), time.time())
+        return [Text(self._counted[1], style="bold")] if self._counted[1] else []
 
     def _head(self) -> Panel:
         title = Text.assemble(

@@ -9,14 +9,19 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator.adapters.clock import SystemClock
+from orchestrator.cli.awaited import Awaited, awaited
+from orchestrator.cli.clock_lines import owners
 from orchestrator.cli.options import DEFAULT_SITE
+from orchestrator.errors import DrillctlError
 from orchestrator.evidence.pack import LEDGER, PACK
 from orchestrator.history import PAUSED_STATE, WAITING_STATE, Question, call_of, phase_of, questions
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.journal.owner import is_gone
+from orchestrator.model.people import People
 from orchestrator.model.plan import Phase
 from orchestrator.model.record import CallRecord
 from orchestrator.ports import Message
+from orchestrator.wiring import copy_of
 
 Word = Literal["closed", "running", "interrupted", "waiting", "paused"]
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -36,6 +41,8 @@ class Standing:
     questions: tuple[Question, ...] = ()
     abort: str | None = None
     calls: tuple[CallRecord, ...] = ()
+    awaited: Awaited | None = None
+    owners: str = ""
 
     @property
     def run(self) -> str:
@@ -58,7 +65,17 @@ def standing_of(journal: SqliteJournal, run: str, *, leaving: bool = False) -> S
         open_ones,
         _abort(messages),
         tuple(call_of(message.data) for message in messages if message.topic == "call"),
+        waits := awaited(state, events, messages),
+        owners(waits, _people(state)) if waits else "",
     )
+
+
+def _people(state: RunState) -> People:
+    """Of the run's own copy. Who has to be called is told as far as it is known."""
+    try:
+        return copy_of(state).topology.people
+    except DrillctlError:
+        return People()
 
 
 def _word(state: RunState, open_ones: Sequence[Question], *, attended: bool) -> Word:
@@ -104,6 +121,8 @@ def needed(standing: Standing, site: Path) -> Iterator[str]:
     if is_unsealed(standing.state):
         yield "its evidence is not sealed:"
         yield f"  drillctl evidence seal {standing.run}{where}"
+    if standing.awaited and standing.awaited.said is None:
+        yield from _to_confirm(standing.awaited, standing, where)
     if standing.word in ("closed", "running"):
         return
     for question in standing.questions if standing.word == "waiting" else ():
@@ -119,6 +138,15 @@ def is_unsealed(state: RunState) -> bool:
     """A closed run whose orchestrator is gone and that has no pack: it was killed before, or the seal was refused."""
     known = state.status == CLOSED and (state.folder / LEDGER).exists() and not (state.folder / PACK).exists()
     return known and is_gone(state.process)
+
+
+def _to_confirm(waits: Awaited, standing: Standing, where: str) -> Iterator[str]:
+    """A person's step, with whom to call by the run's own copy of people.yml."""
+    shown = " with evidence" if waits.needs_evidence else ""
+    yield f"{waits.step.id}: {waits.step.title.en} {waits.step.title.zh}; expected{shown}: {waits.expected.en}"
+    yield f"call {standing.owners}; once it is so:"
+    more = " --evidence FILE" if waits.needs_evidence else " --at TIME" if waits.needs_time else ""
+    yield f"  drillctl confirm {standing.run} {waits.step.id} --by PERSON{more}{where}"
 
 
 def _asked(question: Question, run: str, where: str) -> Iterator[str]:
@@ -155,6 +183,22 @@ def as_data(standing: Standing) -> dict[str, Any]:
         "silent_s": None if standing.silent_s is None else round(standing.silent_s, 1),
         "abort_asked": standing.abort,
         "questions": [question_as_data(item) for item in standing.questions],
+        "to_confirm": _awaited_as_data(standing),
+    }
+
+
+def _awaited_as_data(standing: Standing) -> dict[str, Any] | None:
+    waits = standing.awaited
+    if waits is None:
+        return None
+    return {
+        "step": waits.step.id,
+        "owner": waits.target.name,
+        "people": list(waits.people),
+        "evidence": waits.needs_evidence,
+        "asked_at": waits.asked_at,
+        "over_at": waits.over_at,
+        "said": waits.said.model_dump(mode="json") if waits.said else None,
     }
 
 

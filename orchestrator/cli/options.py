@@ -11,6 +11,7 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.errors import DefinitionError
 from orchestrator.loader.drill import load_drill
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.disaster import Disaster
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.plan import Plan
 from orchestrator.planner import Request, make_plan
@@ -36,6 +37,30 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id; `drillctl
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; text for people goes to stderr.")]
 
 DEFAULT_SITE = Path("inventory/example")
+
+
+def moment_of(option: str, text: str, zone: ZoneInfo) -> float:
+    """Seconds since the epoch of a time; without an offset it is the site's. DefinitionError where it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise DefinitionError(f"{option}: expected a time as 2026-11-21T03:00, found {text!r}") from error
+    return (at.replace(tzinfo=zone) if at.tzinfo is None else at).timestamp()
+
+
+def disaster_of(occurred: str | None, declared: str | None, timezone: str) -> Disaster | None:
+    """What D may be, as the operator says. DefinitionError: in the future, or declared before it occurred."""
+    zone, now = ZoneInfo(timezone), SystemClock().now()
+    told = {"--occurred": occurred, "--declared": declared}
+    found = {option: moment_of(option, text, zone) for option, text in told.items() if text is not None}
+    for option, at in found.items():
+        if at > now:
+            raise DefinitionError(f"{option}: expected a time that has passed, found {told[option]}")
+    if len(found) == len(told) and found["--declared"] < found["--occurred"]:
+        raise DefinitionError(f"--declared: expected no earlier time than --occurred {occurred}, found {declared}")
+    if not found:
+        return None
+    return Disaster(occurred_at=found.get("--occurred"), declared_at=found.get("--declared"))
 
 
 def settings_of(texts: list[str] | None) -> dict[str, str]:

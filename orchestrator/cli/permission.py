@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.adapters.plan_file import PlanFile
+from orchestrator.cli.homeward import plan_home, refuse_another_place
 from orchestrator.cli.options import asked_for, planned
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.evidence import ssh_signatures
@@ -26,13 +27,16 @@ from orchestrator.model.approval import (
     whole_seconds,
 )
 from orchestrator.model.calendar import SiteCalendar, Window
+from orchestrator.model.disaster import Disaster
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.people import Person
 from orchestrator.model.plan import Plan
 from orchestrator.planner import Request, make_plan
 from orchestrator.rules import approvals
+from orchestrator.rules.flapping import refuse_flapping, switches
 from orchestrator.rules.windows import Closed, Open, passage
-from orchestrator.wiring import Permission, Places, clock
+from orchestrator.twin import Twin
+from orchestrator.wiring import Permission, Place, Places, clock
 
 By = Annotated[
     str | None,
@@ -45,6 +49,7 @@ Key = Annotated[
     ),
 ]
 _START_COUNTS = approvals.LONGEST[StatementKind.START]
+_AGAIN_SAID = "频繁切换仍切换 switched again although flapping"
 _AGAIN = timedelta(minutes=5)  # our choice: a start that waits for locks is signed again in good time
 
 
@@ -77,7 +82,7 @@ class Desk:
             raise Refused(
                 "PLAN_CHANGED",
                 f"plan {name}: expected {_changed(kept.plan, now)} as when it was saved, found it edited; every "
-                f"approval of it is void. `drillctl plan {kept.plan.drill} --save` makes a new one",
+                f"approval of it is void. `{_made_by(kept.plan)} --save` makes a new one",
             )
         return kept
 
@@ -86,6 +91,8 @@ class Desk:
         asked = kept.request
         response = None if asked.response is None else Response(asked.response)
         today = date.fromisoformat(asked.today)
+        if kept.plan.fails_back:
+            return plan_home(self.places, self.site, kept.plan.fails_back.run, today)
         request = Request(kept.plan.mode, today, dict(asked.parameters), response, asked.down)
         return make_plan(self.site.topology, self.site.digest, load_drill(self.places.drills, kept.plan.drill), request)
 
@@ -106,6 +113,10 @@ class Desk:
 
 def plan_id(statement: Statement) -> str:
     return f"{statement.drill}-{statement.plan[:8]}"
+
+
+def _made_by(plan: Plan) -> str:
+    return f"drillctl failback {plan.fails_back.run}" if plan.fails_back else f"drillctl plan {plan.drill}"
 
 
 def _changed(before: Plan, now: Plan) -> str:
@@ -172,9 +183,13 @@ class Start:
     reason: str = ""
     break_glass: bool = False
     signed: tuple[Signed, ...] = ()
+    disaster: Disaster | None = None
+    again: str = ""  # why gateways that were switched too often lately are switched once more
 
     def refuse(self) -> None:
         """Where it may not begin: refused by name, before anybody signs."""
+        self._refuse_flapping()
+        refuse_another_place(self.desk.places, self.kept.plan)
         claim = approvals.Claim(self.kept, self.by.id, whole_seconds(clock().now()))
         known = [*self._to_sign(), *self.desk.signed(self.kept.plan)]
         found = approvals.permit(claim, self.desk.site.topology.people, known)
@@ -192,12 +207,33 @@ class Start:
         if not self.signed or any(item.statement.not_after - now < _AGAIN for item in self.signed):
             self.signed = tuple(desk.sign(item.statement, self.key) for item in self._to_sign())
         permit = _in_its_window(desk, plan, approvals.permit(claim, people, [*self.signed, *known]), now)
+        permit = permit.model_copy(update={"disaster": self.disaster, "again": self.again})
         return Permission(permit, desk.file.bytes_of(plan.id, [item.file for item in permit.consents]))
+
+    def _refuse_flapping(self) -> None:
+        """By what runs of this site have switched in the same place: on the real site, or in this twin."""
+        site, plan = self.desk.site.topology.site, self.kept.plan
+        if self.again:
+            return
+        here = Place.of(Twin.current(), owned=False).locks
+        journal = self.desk.places.journal(site.name)
+        try:
+            runs = [journal.state(item["run"]) for item in journal.runs() if item["mode"] != Mode.REHEARSAL]
+            same = [state for state in runs if Place.read(state.place).locks == here]
+            known = [one for state in same for one in switches(state.run, state.plan, journal.events(state.run))]
+        finally:
+            journal.close()
+        refuse_flapping(plan, known, site, clock().now())
 
     def _to_sign(self) -> list[Signed]:
         kinds = [StatementKind.BREAK_GLASS, StatementKind.START] if self.break_glass else [StatementKind.START]
-        said = [statement(kind, self.kept, self.by.id, lasts=_START_COUNTS, reason=self.reason) for kind in kinds]
+        said = [statement(kind, self.kept, self.by.id, lasts=_START_COUNTS, reason=self._said) for kind in kinds]
         return [Signed(statement=item, file="not signed yet") for item in said]
+
+    @property
+    def _said(self) -> str:
+        """What stands beside the signature."""
+        return "; ".join(text for text in (self.reason, f"{_AGAIN_SAID}: {self.again}" if self.again else "") if text)
 
 
 def _in_its_window(desk: Desk, plan: Plan, permit: Permit, now: datetime) -> Permit:

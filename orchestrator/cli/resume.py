@@ -12,6 +12,7 @@ from orchestrator.cli.needs import is_unsealed, on_site
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
 from orchestrator.engine import End, guard
 from orchestrator.errors import DrillctlError, NeedsPerson, Refused
+from orchestrator.history import plan_now
 from orchestrator.journal import CLOSED, RunState, SqliteJournal, chain_is_valid
 from orchestrator.loader.drill import load_drill
 from orchestrator.model.drill import Mode
@@ -33,12 +34,13 @@ def resume(
     try:
         opened = _reopened(stage, journal, run)
         twin = opened.place.find()
-        if twin is None:
+        if twin is None and not opened.place.on_site:
             raise typer.Exit(_close_without_twin(stage, journal, opened))
         tell_changes(stage, journal, opened)
     finally:
         journal.close()
-    _enter(twin)
+    if twin is not None:
+        _enter(twin)
     if keep:
         opened = replace(opened, place=replace(opened.place, owned=False))
     raise typer.Exit(carry_through(stage, opened, twin))
@@ -69,7 +71,7 @@ def _heed_lever(stage: Stage, state: RunState, events: Sequence[Event]) -> None:
     if reason is None:
         return
     begun = any(event.kind is EventKind.INTENT for event in events)
-    if state.plan.mode is Mode.INCIDENT or not begun:
+    if plan_now(state.plan, events).mode is Mode.INCIDENT or not begun:
         raise Refused(
             "LEVER",
             f"the site-wide lever is engaged: {reason}; run {state.run} has nothing to put back and does not go "

@@ -39,19 +39,22 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
     stage = Stage.of(places, site, as_json=as_json)
     refuse_lever(stage)
     start = Start(desk, kept, operator, key)
-    twin = twin_or_refused(start, "run")
+    twin = twin_or_site(start, "run")
     opened = begin(stage, loaded, kept.plan, twin, owned=False, wait=wait, permission=start)
     raise typer.Exit(carry_through(stage, opened, twin))
 
 
-def twin_or_refused(start: Start, verb: str) -> Twin:
-    """Where the production path leads in this version. What is not permitted is refused as that."""
+def twin_or_site(start: Start, verb: str) -> Twin | None:
+    """Where the production path leads: the twin that this process is in, else the real site, if the site says how its
+    hosts are reached. What is not permitted is refused as that.
+    """
     start.refuse()
     plan, twin = start.kept.plan, Twin.current()
-    if twin is None:
+    if twin is None and start.desk.site.access is None:
         raise Refused(
             "REAL_SITE",
-            f"plan {plan.id} may be carried out, but expected a twin, found the real network, which this version does "
-            f"not reach; `drillctl twin up NAME` and `drillctl twin exec NAME -- drillctl {verb} {plan.id}`",
+            f"plan {plan.id} may be carried out, but expected {start.desk.site.folder / 'access.yml'}, which says how "
+            "the hosts of this site are reached, found none; nothing was contacted. Write one "
+            f"(docs/how-to/first-real-site.md), or use a twin: `drillctl twin exec NAME -- drillctl {verb} {plan.id}`",
         )
     return twin

@@ -12,6 +12,7 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.ssh import ssh_targets
 from orchestrator.errors import DefinitionError
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Plan
 from orchestrator.report.runbook import render
 from orchestrator.report.runbook_model import Login
@@ -57,7 +58,10 @@ def _made(site: LoadedSite, plan: Plan) -> dict[str, bytes]:
     from orchestrator.report.pdf import html_to_pdf  # noqa: PLC0415 - a second that only PDFs may take
 
     today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
-    logins = {name: Login(item.address, item.user, item.port) for name, item in ssh_targets(site).items()}
+    bastions = site.access.bastions if site.access else ()
+    jump = ",".join(f"{item.user}@{item.address}:{item.port}" for item in bastions)
+    targets = ssh_targets(site.simulated() if plan.mode is Mode.REHEARSAL else site, site.access)
+    logins = {name: Login(item.address, item.user, item.port, jump) for name, item in targets.items()}
     pages = {language: render(plan, site.topology, logins, today, language) for language in get_args(Language)}
     pdfs = {f"{language} pdf": html_to_pdf(page) for language, page in pages.items()}
     return {f"{language} html": page.encode() for language, page in pages.items()} | pdfs

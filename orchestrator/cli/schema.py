@@ -8,12 +8,14 @@ import typer
 from pydantic import BaseModel, TypeAdapter
 
 from orchestrator.evidence.annual_model import AnnualSummary
+from orchestrator.model.access import Access
 from orchestrator.model.calendar import SiteCalendar
 from orchestrator.model.drill import Drill
 from orchestrator.model.evidence import EvidenceSettings
 from orchestrator.model.notify import NotifySettings
 from orchestrator.model.people import People
 from orchestrator.model.record import RunRecord
+from orchestrator.model.records import Records
 from orchestrator.model.schedule import Schedule
 from orchestrator.model.topology import Profile, Topology
 
@@ -31,10 +33,12 @@ def schemas() -> dict[str, dict[str, Any]]:
     topology["required"] = [name for name in topology["required"] if name != "profiles"]
     found: dict[str, dict[str, Any]] = {"topology.schema.json": topology, "calendar.schema.json": _calendar()}
     models: dict[str, type[BaseModel]] = {
+        "access.schema.json": Access,
         "annual.schema.json": AnnualSummary,
         "drill.schema.json": Drill,
         "evidence.schema.json": EvidenceSettings,
         "notify.schema.json": NotifySettings,
+        "records.schema.json": Records,
         "run.schema.json": RunRecord,
         "schedule.schema.json": Schedule,
     }

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from orchestrator.cli.needs import lasting
-from orchestrator.history import call_of, epoch_s
+from orchestrator.history import call_of, confirmation_of, epoch_s
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan
-from orchestrator.model.record import CallRecord
+from orchestrator.model.record import CallRecord, ConfirmationRecord
 
 MOST_NAMES = 4  # our choice: targets named in one line
 _GOOD = ("succeeded", "undone", "skipped")
@@ -23,6 +23,9 @@ _BAD = (
     "cut off",
     "waits for a person",
     "taken over",
+    "REPORTABLE",
+    "PROMOTED",
+    "WARNING",
 )
 # What told what had become of an attempt that was cut off.
 _BY: Final[Mapping[str, str]] = {
@@ -50,7 +53,7 @@ def is_bad(text: str) -> bool:
 def _what(event: Event, plan: Plan) -> str:
     """What a step is about to do, and to whom."""
     step = next(step for step in plan.steps if step.id == event.step)
-    named = [target.name for target in step.targets if target.kind in ("gateway", "router")]
+    named = [target.name for target in step.targets if target.kind in ("gateway", "router", "person")]
     chosen = [name for name in named if name in event.data["targets"]]
     if not chosen:
         return step.title.en if not named else f"{step.title.en}: nothing to do"
@@ -68,7 +71,9 @@ def _done(event: Event) -> str:
 
 def _resumed(event: Event) -> str:
     silent = lasting(max(0.0, epoch_s(event) - event.data["silent_since"]))
-    return f"== taken over by {event.data['owner']} after {silent} without an orchestrator"
+    copied = event.data.get("copied")
+    more = f", from the copy in the second room, as {copied['by']} said: {copied['reason']}" if copied else ""
+    return f"== taken over by {event.data['owner']} after {silent} without an orchestrator{more}"
 
 
 def _settled(event: Event) -> str:
@@ -82,6 +87,10 @@ def _message(event: Event) -> str:
     data = event.data
     if data["topic"] == "call":
         return f"   {call_in_words(call_of(data))}"
+    if data["topic"] == "confirm":
+        return f"   {confirmation_in_words(confirmation_of(data))}"
+    if data["topic"] == "promote":
+        return f"   PROMOTED 演练转应急 by {data['by']}: {data['reason']}"
     if data["topic"] == "abort":
         return f"   abort asked for by {data['by']}: {data['reason']}"
     on = f" on {data['target']}" if data.get("target") else ""
@@ -96,13 +105,31 @@ def call_in_words(call: CallRecord) -> str:
     return f"{whom}: {said}" + (f": {' '.join(call.note.split())}" if call.note else "")
 
 
+def confirmation_in_words(said: ConfirmationRecord) -> str:
+    """One line."""
+    word = "confirmed" if said.done else "said not to be done"
+    files = f", {len(said.evidence)} files" if said.evidence else ""
+    return f"{said.step} {word} by {said.by}{files}" + (f": {' '.join(said.note.split())}" if said.note else "")
+
+
 def _waiting(event: Event) -> str:
     targets: Mapping[str, str] = event.data["targets"]
     told = ((name, " ".join(why.split())) for name, why in targets.items())
     return "\n".join(f"   {event.data['step']}: {name} waits for a person: {why}" for name, why in told)
 
 
-_TELL: Final[Mapping[EventKind, Callable[[Event], str]]] = {
+def _outage(event: Event) -> str | None:
+    """What was counted in the end stands in the report."""
+    data = event.data
+    if data["level"] == "counted":
+        return None
+    row = data["rows"][0]
+    said = f"{row['gateway_class']} out for {row['counted_s'] / 60:.1f} min of trading hours, limit "
+    said += f"{data['limit_s'] / 60:g} min"
+    return f"   REPORTABLE 须报告: {said}" if data["level"] == "reportable" else f"   WARNING 接近上报时限: {said}"
+
+
+_TELL: Final[Mapping[EventKind, Callable[[Event], str | None]]] = {
     EventKind.STATE: lambda event: f"== {event.data['state']}",
     EventKind.CLOSED: lambda _: "== closed",
     EventKind.DONE: _done,
@@ -117,6 +144,8 @@ _TELL: Final[Mapping[EventKind, Callable[[Event], str]]] = {
     EventKind.SETTLED: _settled,
     EventKind.MESSAGE: _message,
     EventKind.WAITING: _waiting,
+    EventKind.OUTAGE: _outage,
+    EventKind.ALARM: lambda event: f"   D+{event.data['day']} has passed, open: {', '.join(event.data['milestones'])}",
 }
 
 

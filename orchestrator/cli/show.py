@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from orchestrator.model.disaster import DAY_S
 from orchestrator.model.plan import Action, GatewayChange, Placement, Plan, Target
 
 _ACTION = {
@@ -15,6 +16,8 @@ _ACTION = {
     Action.TAKEN_OVER: "[bold yellow]fenced[/]",
     Action.TAKE_OVER: "[bold cyan]take over[/]",
     Action.HOT_STANDBY: "[green]hot standby[/]",
+    Action.HOME: "[bold cyan]home[/]",
+    Action.GIVE_BACK: "[bold yellow]give back[/]",
     Action.NONE: "untouched",
 }
 
@@ -37,7 +40,12 @@ def show_plan(console: Console, plan: Plan) -> None:
 
 
 def _lists(plan: Plan) -> int:
-    return sum(change.action is Action.REPOINT for change in plan.gateways)
+    return sum(_is_new(change) for change in plan.gateways)
+
+
+def _is_new(change: GatewayChange) -> bool:
+    goes_back = change.action is Action.HOME and change.list_before != change.list_after
+    return change.action is Action.REPOINT or goes_back
 
 
 def _gateways(plan: Plan) -> Table:
@@ -63,7 +71,7 @@ def _place(place: Placement | None) -> str:
 
 
 def _new_list(change: GatewayChange) -> str:
-    return ", ".join(change.list_after) if change.action is Action.REPOINT else "unchanged"
+    return ", ".join(change.list_after) if _is_new(change) else "unchanged"
 
 
 def _steps(plan: Plan) -> Table:
@@ -78,13 +86,18 @@ def _steps(plan: Plan) -> Table:
         if step.phase is not phase:
             phase = step.phase
             table.add_row(f"[bold]{phase.value.replace('_', ' ')}[/]")
-        table.add_row(f"  {step.id}", step.title.en, _who(step.targets), f"{step.deadline_s:g} s")
+        table.add_row(f"  {step.id}", step.title.en, _who(step.targets), _within(step.deadline_s))
     return table
+
+
+def _within(deadline_s: float) -> str:
+    """What people take days for is said in days."""
+    return f"{deadline_s / DAY_S:g} d" if deadline_s >= DAY_S else f"{deadline_s:g} s"
 
 
 def _who(targets: Sequence[Target]) -> str:
     """A wave of two hundred gateways stays one short line."""
-    named = [target for target in targets if target.kind in ("gateway", "router")]
+    named = [target for target in targets if target.kind in ("gateway", "router", "person")]
     if len(named) <= 1:
         return named[0].name if named else "-"
     return f"{len(named)} {named[0].kind}s"

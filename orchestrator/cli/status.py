@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -15,18 +15,34 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.lever import Lever
+from orchestrator.adapters.recording import NAME, read_observations
+from orchestrator.cli.clock_lines import clock_as_data, deadline_lines, milestone_lines
+from orchestrator.cli.homeward import WayHome, ways_home
 from orchestrator.cli.needs import Standing, as_data, detail, needed, on_site, said, show_needs, standing_of
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
-from orchestrator.cli.sentences import call_in_words
-from orchestrator.history import call_of, open_intents
+from orchestrator.cli.outages import hours_of, outage_lines
+from orchestrator.cli.sentences import call_in_words, confirmation_in_words
+from orchestrator.errors import DrillctlError
+from orchestrator.history import call_of, confirmation_of, epoch_s, open_intents, promotion
 from orchestrator.history import calls as calls_of
-from orchestrator.journal import SqliteJournal, chain_is_valid
+from orchestrator.history import outages as outages_in
+from orchestrator.journal import CLOSED, RunState, SqliteJournal, chain_is_valid
+from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind
-from orchestrator.wiring import Places
+from orchestrator.model.outage import Outage
+from orchestrator.model.topology import Topology
+from orchestrator.rules.disaster_clock import disaster_clock
+from orchestrator.rules.outage import outages_of
+from orchestrator.wiring import Places, copy_of
 
 _STYLE = {"running": "bold green", "interrupted": "bold red", "waiting": "bold yellow", "paused": "bold yellow"}
 _GOOD = ("succeeded", "undone", "skipped")
+_SAID: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "call": lambda data: call_in_words(call_of(data)),
+    "confirm": lambda data: confirmation_in_words(confirmation_of(data)),
+}
 _HIDDEN = ("verb", "key", "plan_digest", "silent_since")
 _MOST = 6  # our choice: targets named in one line of a journal
 
@@ -90,28 +106,56 @@ def _commands(standing: Standing, site: Path) -> list[str]:
 
 def _one_run(journal: SqliteJournal, lever: Lever | None, run: str, site: Path, zone: str, *, as_json: bool) -> None:
     standing, events, locks = standing_of(journal, run), journal.events(run), journal.locks(run)
-    valid = chain_is_valid(events)
+    valid, ways = chain_is_valid(events), list(ways_home(journal, run))
+    counted = _outages(standing, events, site)
     if as_json:
         more = {"needs": _commands(standing, site), "locks": locks, "chain_valid": valid}
         found = {**as_data(standing), **more, "open": [_open(event) for event in open_intents(events)]}
         found |= {"events": [event.model_dump(mode="json") for event in events]}
         found["calls"] = [item.model_dump(mode="json") for item in (*calls_of(events), *standing.calls)]
-        found |= {"lever": asdict(lever) if lever else None}
+        promoted = promotion(standing.state.plan, events)
+        found["promotion"] = promoted.model_dump(mode="json") if promoted else None
+        found["outages"] = None if counted is None else [item.model_dump(mode="json") for item in counted]
+        found |= {"lever": asdict(lever) if lever else None, "failbacks": [asdict(way) for way in ways]}
+        topology, now = _topology(standing.state), _looked_at(standing.state, events)
+        clock = disaster_clock(standing.state.plan, topology, events, now) if topology else None
+        found |= {"disaster": clock_as_data(clock)}
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     console = _console()
     _show_lever(console, lever, site)
-    console.print(_head(standing, events, locks, valid=valid))
+    console.print(_head(standing, events, locks, ways, valid=valid))
+    promoted = promotion(standing.state.plan, events)
+    if promoted:
+        console.print(Text(f"PROMOTED 演练转应急 by {promoted.by}: {promoted.reason}", style="bold red"))
+    for line in () if counted is None else outage_lines(counted, copy_of(standing.state).topology.site):
+        console.print(line)
     show_needs(console, needed(standing, site))
     console.print()
     console.print(_journal(events, ZoneInfo(zone)))
+
+
+def _outages(standing: Standing, events: list[Event], site: Path) -> tuple[Outage, ...] | None:
+    """Outage in trading hours: of a closed run as its journal counts it, of any other up to now. None: not counted."""
+    state = standing.state
+    if state.plan.mode is Mode.REHEARSAL or standing.word == "closed":
+        return outages_in(events)
+    try:
+        topology = copy_of(state).topology
+    except DrillctlError:
+        return None
+    hours = hours_of(Places().site_folder(site), topology.site.timezone)
+    if hours is None:
+        return None
+    seen = read_observations(state.folder / NAME)
+    return tuple(outages_of(state.plan, topology, events, seen, hours, SystemClock().now()))
 
 
 def _open(event: Event) -> dict[str, Any]:
     return {"step": event.step, "attempt": event.attempt, "since": event.at, "targets": event.data["targets"]}
 
 
-def _head(standing: Standing, events: list[Event], locks: list[str], *, valid: bool) -> Group:
+def _head(standing: Standing, events: list[Event], locks: list[str], ways: Sequence[WayHome], *, valid: bool) -> Group:
     state, calls = standing.state, [*calls_of(events), *standing.calls]
     begun = (f"{item.step}, attempt {item.attempt}: {_names(item.data['targets'])}" for item in open_intents(events))
     rows = {
@@ -121,6 +165,8 @@ def _head(standing: Standing, events: list[Event], locks: list[str], *, valid: b
         "journal": Text(f"{len(events)} events, hash chain ") + _chain(valid=valid),
         "open": _lines(begun),
         "calls": _lines(call_in_words(item) for item in calls),
+        **_home(state, ways),
+        **_disaster(state, events),
         "locks": _lines(_locks(locks)),
     }
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -129,6 +175,39 @@ def _head(standing: Standing, events: list[Event], locks: list[str], *, valid: b
     for name, value in rows.items():
         table.add_row(name, value)
     return Group(Text(f"run {standing.run}", style="bold"), Padding(table, (0, 0, 0, 2)))
+
+
+def _home(state: RunState, ways: Sequence[WayHome]) -> dict[str, Text]:
+    """Of an incident by which run it came home, of a failback which incident it brings home."""
+    if state.plan.fails_back:
+        return {"incident": Text(f"brings home {state.plan.fails_back.run}")}
+    if state.plan.mode is not Mode.INCIDENT:
+        return {}
+    told = [f"{way.run}: {way.state}" for way in ways]
+    return {"failback": _lines(told) if told else Text(f"none yet; drillctl failback {state.run} --save")}
+
+
+def _disaster(state: RunState, events: list[Event]) -> dict[str, Text]:
+    """The D+N clock; a run without one has no such rows."""
+    topology, now = _topology(state), _looked_at(state, events)
+    clock = disaster_clock(state.plan, topology, events, now) if topology else None
+    if clock is None or topology is None:
+        return {}
+    zone = topology.site.timezone
+    rows = {"D+N": _lines(deadline_lines(clock, topology, now))}
+    return rows | ({"milestones": _lines(milestone_lines(clock, zone))} if clock.milestones else {})
+
+
+def _topology(state: RunState) -> Topology | None:
+    try:
+        return copy_of(state).topology
+    except DrillctlError:
+        return None
+
+
+def _looked_at(state: RunState, events: list[Event]) -> float:
+    """Now; a run that is closed is looked at as it was then."""
+    return epoch_s(events[-1]) if state.status == CLOSED else SystemClock().now()
 
 
 def _chain(*, valid: bool) -> Text:
@@ -180,14 +259,18 @@ def _line(event: Event) -> Text:
 def _brief(event: Event) -> str:  # noqa: PLR0911 - one return per kind of event
     data = event.data
     match event.kind:
-        case EventKind.MESSAGE if data["topic"] == "call":
-            return call_in_words(call_of(data))
+        case EventKind.MESSAGE if data["topic"] in _SAID:
+            return _SAID[data["topic"]](data)
+        case EventKind.ALARM:
+            return f"D+{data['day']} has passed, open: {', '.join(data['milestones'])}"
         case EventKind.STATE:
             return str(data["state"])
         case EventKind.WAITING:
             return f"{data['step']}: " + "; ".join(
                 f"{name}: {' '.join(why.split())}" for name, why in data["targets"].items()
             )
+        case EventKind.OUTAGE:
+            return str(data["level"])
         case EventKind.CHECKS:
             return _counted([item["result"] for item in data["records"]])
         case EventKind.SNAPSHOT:

@@ -76,7 +76,7 @@ def consent_of(site: LoadedSite, twin: Twin | None, by: str | None, reason: str 
         raise Refused(
             "NOT_APPROVED",
             "hosts of a real site are contacted only when a person answers for it by name; expected --by ID and "
-            "--reason TEXT (both stand in the bundle), found "
+            "--reason TEXT, found "
             f"{'neither' if by is None and not text else 'one of them'}; nothing was contacted",
         )
     return Consent(by or "", text)

@@ -35,7 +35,7 @@ from orchestrator.model.support import SupportManifest
 from orchestrator.model.topology import Gateway
 from orchestrator.twin import Twin
 from orchestrator.twin.state import KEY
-from orchestrator.wiring import Places
+from orchestrator.wiring import Places, ssh_on_site
 
 _FOLDER = "support"
 _WHOLE, _FILE = "200M", "20M"  # our choice: compressed, what a mail or an upload takes
@@ -115,16 +115,28 @@ class _Making:
 
     def gather(self, chosen: Sequence[Gateway], draft: Path, console: Console) -> tuple[SupportManifest, Path, str]:
         """The manifest, where the bundle is, and its sha256."""
-        ssh = self.twin.ssh_settings() if self.twin else SshSettings(draft)  # a real site: the user's own keys
-        gathering = Collector(self.site, ssh, self.places.playbooks / "onhost", self.asked, self.mask, draft)
-        hosts = len({item.host for item in chosen})
-        with console.status(f"reading {len(chosen)} gateways on {hosts} hosts"):
-            looked = gathering.collect(chosen, lambda item: console.print(_line(item)))
+        with self._reached() as ssh:
+            gathering = Collector(self.site, ssh, self.places.playbooks / "onhost", self.asked, self.mask, draft)
+            hosts = len({item.host for item in chosen})
+            with console.status(f"reading {len(chosen)} gateways on {hosts} hosts"):
+                looked = gathering.collect(chosen, lambda item: console.print(_line(item)))
         manifest = self._manifest(looked)
         target = draft.parent / f"{manifest.bundle}.zip"
         with console.status("looking for known secrets, then packing"):
             digest = seal(draft, manifest, self.mask.secrets, target)
         return manifest, target, digest
+
+    @contextmanager
+    def _reached(self) -> Iterator[SshSettings]:
+        """Refused: REAL_SITE, NO_ACCESS."""
+        if self.twin is not None:
+            yield self.twin.ssh_settings()
+            return
+        ssh = ssh_on_site(self.site, self.site.folder, f"support-{secrets.token_hex(4)}")
+        try:
+            yield ssh
+        finally:
+            ssh.close(self.site)
 
     def _manifest(self, looked: Sequence[Looked]) -> SupportManifest:
         topology = self.site.topology

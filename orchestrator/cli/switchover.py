@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.conduct import Stage, begin, carry_through, refuse_lever
-from orchestrator.cli.options import DEFAULT_SITE, Down, Json, ResponseOption, Settings, Site, Wait
+from orchestrator.cli.options import DEFAULT_SITE, Down, Json, ResponseOption, Settings, Site, Wait, disaster_of
 from orchestrator.cli.permission import By, Desk, Key, Start, kept_or_made
-from orchestrator.cli.run import twin_or_refused
+from orchestrator.cli.run import twin_or_site
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.model.drill import Mode
 from orchestrator.wiring import Places
@@ -23,6 +23,16 @@ def switchover(  # noqa: PLR0913, PLR0917 - one option each
     break_glass: Annotated[
         bool, typer.Option("--break-glass", help="Begin alone; somebody else reviews it afterwards.")
     ] = False,
+    occurred: Annotated[
+        str | None, typer.Option("--occurred", metavar="TIME", help="When the disaster occurred, for D+N.")
+    ] = None,
+    declared: Annotated[
+        str | None, typer.Option("--declared", metavar="TIME", help="When it was declared; default: now.")
+    ] = None,
+    again: Annotated[
+        str,
+        typer.Option("--again", metavar="REASON", help="Why gateways that were just switched are switched again."),
+    ] = "",
     settings: Settings = None,
     response: ResponseOption = None,
     down: Down = None,
@@ -44,7 +54,9 @@ def switchover(  # noqa: PLR0913, PLR0917 - one option each
         raise Refused("OTHER_MODE", f"expected a plan for an incident, found {plan} for a {kept.plan.mode}; use run")
     stage = Stage.of(places, site, as_json=as_json)
     refuse_lever(stage)
-    start = Start(desk, kept, operator, key, reason, break_glass)
-    twin = twin_or_refused(start, "switchover")
+    zone = loaded.topology.site.timezone
+    disaster = disaster_of(occurred, declared, zone)
+    start = Start(desk, kept, operator, key, reason, break_glass, disaster=disaster, again=again.strip())
+    twin = twin_or_site(start, "switchover")
     opened = begin(stage, loaded, kept.plan, twin, owned=False, wait=wait, permission=start)
     raise typer.Exit(carry_through(stage, opened, twin))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -18,7 +18,7 @@ from rich.text import Text
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.sampler import Sampler
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
-from orchestrator.errors import Refused
+from orchestrator.cli.support_asked import consent_of
 from orchestrator.loader.drill import load_drills
 from orchestrator.loader.site import LoadedSite
 from orchestrator.measure import front_of
@@ -26,24 +26,28 @@ from orchestrator.model.drill import Drill, ParameterType
 from orchestrator.model.topology import Topology
 from orchestrator.planner.triage import Difference, Picture, Proposal, differences, proposals
 from orchestrator.twin import Twin, ensure_sealed
-from orchestrator.wiring import Places
+from orchestrator.wiring import Places, ssh_on_site
 
 _LOOK_S = 8.0  # our choice: a host that has not answered by then is silent
 _SHOWN = 3  # our choice: more proposals than that help nobody at three in the morning
 
 
-def triage(site: Site = DEFAULT_SITE, as_json: Json = False) -> None:
+def triage(
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="ID", envvar="DRILLCTL_PERSON", help="Who answers for it, on a real site."),
+    ] = None,
+    site: Site = DEFAULT_SITE,
+    as_json: Json = False,
+) -> None:
     """Look at every gateway and router now, and say what is down, which fault that looks like and what would help."""
     places = Places()
     loaded = places.site(site)
     twin = Twin.current()
     if twin is None:
-        raise Refused(
-            "REAL_SITE",
-            "expected a twin, found the real network, which this version does not reach; "
-            "`drillctl twin exec NAME -- drillctl triage`",
-        )
-    ensure_sealed()
+        consent_of(loaded, None, by, "triage")
+    if twin is not None:
+        ensure_sealed()
     clock = SystemClock()
     began, now = clock.monotonic(), datetime.fromtimestamp(clock.now(), ZoneInfo(loaded.topology.site.timezone))
     seen = _picture(places, loaded, twin)
@@ -56,13 +60,14 @@ def triage(site: Site = DEFAULT_SITE, as_json: Json = False) -> None:
     _show(Console(soft_wrap=True, highlight=False), loaded.topology, now, took_s, wrong, found, site)
 
 
-def _picture(places: Places, site: LoadedSite, twin: Twin) -> Picture:
+def _picture(places: Places, site: LoadedSite, twin: Twin | None) -> Picture:
     """What the hosts say of themselves, over one connection each; nothing is left behind."""
     topology = site.topology
-    wanted = {gateway.id for gateway in topology.gateways}
+    wanted = {gateway.id for gateway in topology.scriptable_gateways}
     routers = {router.id for router in topology.routers if router.driver == "linux"}
     with TemporaryDirectory(prefix="drillctl-triage-") as scratch:
-        ssh = twin.ssh_settings(f"triage-{secrets.token_hex(4)}")
+        name = f"triage-{secrets.token_hex(4)}"
+        ssh = twin.ssh_settings(name) if twin else ssh_on_site(site, site.folder, name)
         sampler = Sampler(site, ssh, places.playbooks / "onhost", Path(scratch), topology.site.sample_interval_ms)
         sampler.start()
         try:
@@ -72,7 +77,9 @@ def _picture(places: Places, site: LoadedSite, twin: Twin) -> Picture:
             latest, routes = sampler.latest(), sampler.latest_routes()
         finally:
             sampler.stop()
-    hosts = {gateway.host for gateway in topology.gateways}
+            if twin is None:
+                ssh.close(site)
+    hosts = {gateway.host for gateway in topology.scriptable_gateways}
     answered = {sample.host for sample in latest.values()}
     fronts = {
         gateway.id: front_of(topology, latest[gateway.id])

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from orchestrator.engine import expect, results
+from orchestrator.engine import expect, homeward, results
 from orchestrator.engine.configurations import keep
 from orchestrator.engine.log import Assignment, Log
 from orchestrator.engine.progress import CHANGING
 from orchestrator.engine.waits import Waits
 from orchestrator.errors import StepUnknown
-from orchestrator.model.event import EventKind, Outcome
-from orchestrator.model.plan import Phase, Step, Verb
+from orchestrator.model.event import CheckRecord, EventKind, Outcome
+from orchestrator.model.plan import Phase, Plan, Step, Verb
 from orchestrator.ports import Call, Clock, Expectations, Listener, Snapshot, TargetResult, World
+
+FAULT_TOLD_S = 3600.0  # our choice: people who have not made or lifted the fault by then are asked otherwise
 
 
 class Acts:
@@ -28,10 +30,16 @@ class Acts:
     ) -> None:
         self._job, self._world, self._clock, self._log = job, world, clock, log
         self._stop, self._listeners = stop, listeners
-        self.waits = Waits(job.plan, job.topology, stop)
+        self.waits = Waits(job.plan, job.topology, lambda: stop() or self.is_to_lift_first())
+        self.waits.now = lambda: log.progress.now
         self.waits.before = lambda: log.progress.before
         self.waits.fault_on = lambda: log.progress.fault_on
         self.waits.lifted_at = lambda: log.progress.lifted_at
+
+    def is_to_lift_first(self) -> bool:
+        """Promoted, and the fault that this run has made is still on. What people have made is theirs to lift."""
+        progress = self._log.progress
+        return progress.promoted and progress.fault_on and not self._job.declared
 
     def call(self, step: str, attempt: int) -> Call:
         return Call(step, attempt, self._stop)
@@ -53,7 +61,7 @@ class Acts:
             case Verb.ARM:
                 return self._arm(step, attempt)
             case Verb.DISARM:
-                return self._world.disarm(self.call(step.id, attempt), self._job.plan)
+                return self._world.disarm(self.call(step.id, attempt), self._as_it_came_out())
             case Verb.SNAPSHOT | Verb.PROVE:
                 return self._snapshot(step, attempt)
             case Verb.CHECK:
@@ -64,11 +72,30 @@ class Acts:
                 return self._lift(step)
             case Verb.WAIT:
                 return self.waits.wait(step)
+            case Verb.CONFIRM:
+                return self._confirm(step)
             case Verb.HOLD:
                 self.waits.hold(float(step.targets[0].arguments["hold_s"]))
                 return results.ok(step)
             case _:
                 raise ValueError(f"{step.verb}: no such verb")
+
+    def _confirm(self, step: Step) -> list[TargetResult]:
+        """A person's word, heard by the heed: what was said while nobody was at work counts."""
+        progress = self._log.progress
+        over_at = progress.asked_since(step.id) + step.deadline_s
+        self.waits.answered(lambda: step.id in progress.confirmed or self._clock.now() >= over_at)
+        said = progress.confirmed.get(step.id)
+        if said is None and (self._stop() or self.is_to_lift_first()):
+            return [TargetResult(target.name, Outcome.SKIPPED, results.ABORT) for target in step.targets]
+        return results.confirmed(step, said)
+
+    def _as_it_came_out(self) -> Plan:
+        """What an incident keeps on its hosts only a failback that has brought everything home takes away."""
+        progress = self._log.progress
+        home = progress.touched() and not any(progress.undo_failures()) and not progress.given_up
+        left = {} if home else {"fails_back": None}
+        return self._job.plan.model_copy(update={"mode": progress.now.mode, **left})
 
     def _arm(self, step: Step, attempt: int) -> list[TargetResult]:
         armed = self._world.arm(self.call(step.id, attempt), self._job.plan, step.deadline_s)
@@ -76,13 +103,46 @@ class Acts:
             self.measure()
         return armed
 
+    def fault_is_on(self) -> bool:
+        """Where people make it, as far as they have said."""
+        if self._job.declared:
+            return self._log.progress.fault_on
+        return self._world.fault_is_on(self._job.plan.fault)
+
+    def fault_is_to_come(self) -> bool:
+        """Whether people were asked to make it and have not said yet that they did."""
+        plan, is_on = self._job.plan, self._log.progress.fault_on
+        return self._job.declared and not is_on and any(step.verb is Verb.INJECT for step in plan.steps)
+
+    def _told(self, step: Step, kind: EventKind, what: str) -> list[TargetResult]:
+        """People make and lift the fault of a real site. It counts from when they say that it was."""
+        progress = self._log.progress
+        over_at = progress.asked_since(step.id) + FAULT_TOLD_S
+        self._say(f"waiting for {what}; then `drillctl confirm {self._job.run} {step.id} --by PERSON --at TIME`")
+        self.waits.answered(lambda: step.id in progress.confirmed or self._clock.now() >= over_at)
+        said = progress.confirmed.get(step.id)
+        if said is None and self._stop():
+            return [TargetResult(target.name, Outcome.SKIPPED, results.ABORT) for target in step.targets]
+        if said is not None and said["done"] and progress.fault_on is (kind is EventKind.FAULT_OFF):
+            self._log.append(kind, {"at": float(said["at"])})
+        return results.confirmed(step, said)
+
+    def _say(self, text: str) -> None:
+        for listener in self._listeners:
+            with suppress(Exception, SystemExit):  # a terminal that is gone must not end the run
+                listener.said(text)
+
     def _inject(self, step: Step) -> list[TargetResult]:
+        if self._job.declared:
+            return self._told(step, EventKind.FAULT_ON, "the fault to be made")
         asked_at = self._clock.now()  # what breaks while it is being made broke because of it
         self._world.inject(self._job.plan.fault)
         self._log.append(EventKind.FAULT_ON, {"at": asked_at})
         return results.ok(step)
 
     def _lift(self, step: Step) -> list[TargetResult]:
+        if self._job.declared:
+            return self._told(step, EventKind.FAULT_OFF, "the fault to be lifted, or the word that it was never made")
         asked_at = self._clock.now()  # what comes back while it is being lifted is restoration
         try:
             self._world.lift(self._job.plan.fault)
@@ -96,7 +156,8 @@ class Acts:
         self.waits.settle_sampler()
         taken = self._world.snapshot(self.call(step.id, attempt), step.deadline_s)
         self._record(step, taken)
-        return results.looked(taken)
+        ready = homeward.not_ready(self._job.plan, self._job.topology, taken) if step.verb is Verb.SNAPSHOT else ()
+        return [*results.looked(taken), *ready]
 
     def _record(self, step: Step, taken: Snapshot) -> None:
         when = {Phase.BASELINING: "before", Phase.PROVING_RESTORATION: "after"}.get(step.phase, "during")
@@ -116,7 +177,7 @@ class Acts:
         call, phase = self.call(step.id, attempt), step.phase.value
         records = self._world.check(call, phase, step.checks, self._expected(step.phase), step.deadline_s)
         data = {
-            "records": [record.model_dump(mode="json") for record in records],
+            "records": [record.model_dump(mode="json") for record in (*records, *self._untested(step))],
             "step": step.id,
             "attempt": attempt,
         }
@@ -125,9 +186,22 @@ class Acts:
             return [TargetResult(target.name, Outcome.INDETERMINATE, "no check ran") for target in step.targets]
         return results.judged(records)
 
+    def _untested(self, step: Step) -> list[CheckRecord]:
+        """Nothing is connected to a host that is not scriptable: what would be checked there is said to be untested."""
+        changes = [change for change in self._job.plan.gateways if change.hands]
+        return [
+            results.untested(step, check, change)
+            for change in changes
+            for check in step.checks
+            if check not in results.OF_ROUTERS
+        ]
+
     def _expected(self, phase: Phase) -> Expectations:
-        plan, topology, progress = self._job.plan, self._job.topology, self._log.progress
+        progress, topology = self._log.progress, self._job.topology
+        plan = progress.now
         if phase is Phase.VERIFYING:
             changed = frozenset(progress.repointed - progress.left_alone)
             return expect.switched(plan, topology, progress.before, changed)
+        if phase is Phase.BASELINING and plan.fails_back:
+            return homeward.fronts_of_home(plan, topology)
         return expect.baseline(plan, topology, progress.before)

@@ -7,7 +7,7 @@ from orchestrator.engine.progress import RESTORATION, Progress
 from orchestrator.measure import front_of
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Outcome, Sample
-from orchestrator.model.plan import GatewayChange, Plan, Step, Target, Verb
+from orchestrator.model.plan import GatewayChange, Phase, Plan, Step, Target, Verb
 from orchestrator.model.topology import Topology
 from orchestrator.ports import TargetResult
 
@@ -23,15 +23,21 @@ class Chooser:
     def __init__(
         self, plan: Plan, topology: Topology, progress: Progress, latest: Callable[[], Mapping[str, Sample]]
     ) -> None:
-        self._plan, self._topology, self._progress, self._latest = plan, topology, progress, latest
+        self._topology, self._progress, self._latest = topology, progress, latest
+        del plan  # as it is read now, which a promotion changes
+
+    @property
+    def _plan(self) -> Plan:
+        return self._progress.now
 
     def choose(self, step: Step, targets: Sequence[Target]) -> tuple[list[Target], list[TargetResult]]:
         """(targets to touch, results of those left out)."""
         chosen: list[Target] = []
         left: list[TargetResult] = []
         for target in targets:
-            refused = self._not_yet(target) or self._held_back(step, target)
-            reason = refused or self._not_needed(step, target)
+            spared = self._spared(step, target)
+            refused = None if spared else self._not_yet(target) or self._held_back(step, target)
+            reason = spared or refused or self._not_needed(step, target)
             if reason is None:
                 chosen.append(target)
             else:
@@ -53,12 +59,28 @@ class Chooser:
             return f"not begun: it needs {need['step']} of {need['target']}, which is {became}"
         return None
 
+    def _spared(self, step: Step, target: Target) -> str | None:
+        """After a promotion only what is down is moved. A fence that stands stays, and what rests on it goes on."""
+        if not self._progress.promoted or step.phase is not Phase.SWITCHING or self._progress.begun(step.id):
+            return None
+        if step.verb in (Verb.REPOINT, Verb.FENCE, Verb.RESTART) and self._works(target.name):
+            return "works since the fault was lifted"
+        if step.verb is Verb.TAKE_OVER:
+            plan = self._progress.plan
+            old = next(item.stands_in_for for item in plan.gateways if item.gateway == target.name)
+            return f"{old} works since the fault was lifted" if old and self._works(old) else None
+        wanted = (change for change in self._plan.affected if not change.action.stays_down)
+        if step.verb is Verb.PATH and all(self._works(change.gateway) for change in wanted):
+            return "every gateway works since the fault was lifted"
+        return None
+
     def _held_back(self, step: Step, target: Target) -> str | None:
         """Never both members of a pair at once (design §5.5): not while the other one is out because of this run."""
-        if step.verb not in _INTERRUPTING or target.kind != "gateway":
+        if not (step.moves_by_hand or (step.verb in _INTERRUPTING and target.kind == "gateway")):
             return None
         pair = self._topology.gateway[target.name].pair
-        if pair is None or not self._went_wrong(step, pair) or not self._works(target.name) or self._works(pair):
+        works = step.moves_by_hand or self._works(target.name)  # what nobody sees may work
+        if pair is None or not self._went_wrong(step, pair) or not works or self._works(pair):
             return None
         return f"held back: {pair}, the other of its pair, is out"
 
@@ -67,7 +89,7 @@ class Chooser:
         return any(
             found.outcome in _BAD
             for other in self._plan.steps
-            if other.verb in _INTERRUPTING and (other.phase in RESTORATION) is back
+            if (other.verb in _INTERRUPTING or other.moves_by_hand) and (other.phase in RESTORATION) is back
             for name, found in self._progress.latest(other.id).items()
             if name == gateway
         )

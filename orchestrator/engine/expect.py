@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from orchestrator.measure import allowed_fronts, front_of
 from orchestrator.model.event import CheckResult, RouteSample, Sample
-from orchestrator.model.plan import Action, GatewayChange, Plan
+from orchestrator.model.plan import Action, GatewayChange, Placement, Plan
 from orchestrator.model.topology import Topology
 from orchestrator.planner.network import under
 from orchestrator.ports import Expectations, GatewayExpectation, Snapshot
@@ -24,11 +24,19 @@ def is_connecting(plan: Plan, topology: Topology, change: GatewayChange, sample:
     return front is not None and front.id in allowed_fronts(plan, topology, change)
 
 
-def is_as_before(topology: Topology, change: GatewayChange, sample: Sample | None) -> bool:
+def home_of(plan: Plan, change: GatewayChange) -> tuple[Placement | None, tuple[str, ...]]:
+    """Where a gateway belongs, and its list there. A failback is seen from where the incident has put it."""
+    if plan.fails_back:
+        return change.after, change.list_after
+    return change.before, change.list_before
+
+
+def is_as_before(plan: Plan, topology: Topology, change: GatewayChange, sample: Sample | None) -> bool:
     """Whether a gateway is back at the front where the baseline had it; a cold standby: that it does not run."""
-    if change.before is None:
+    home, _ = home_of(plan, change)
+    if home is None:
         return sample is not None and sample.running is False
-    return front_of(topology, sample) == change.before.front
+    return front_of(topology, sample) == home.front
 
 
 def routes_are(routes: Mapping[str, RouteSample], wanted: Mapping[str, Mapping[str, str | None]]) -> bool:
@@ -38,16 +46,17 @@ def routes_are(routes: Mapping[str, RouteSample], wanted: Mapping[str, Mapping[s
 
 def baseline(plan: Plan, topology: Topology, before: Snapshot) -> Expectations:
     """Before the fault, and again after restoration: every gateway at its first reachable front."""
+    homes = {change.gateway: home_of(plan, change) for change in plan.gateways if change.hands is None}
     gateways = [
         GatewayExpectation(
-            gateway=change.gateway,
-            fronts=change.list_before,
-            sessions=(change.before.front,) if change.before else (),
-            line=change.before.line if change.before and not topology.gateway[change.gateway].receives_only else None,
-            config_sha256=before.gateways.get(change.gateway, {}).get("config_sha256"),
-            running=change.before is not None,
+            gateway=name,
+            fronts=fronts,
+            sessions=(home.front,) if home else (),
+            line=home.line if home and not topology.gateway[name].receives_only else None,
+            config_sha256=before.gateways.get(name, {}).get("config_sha256"),
+            running=home is not None,
         )
-        for change in plan.gateways
+        for name, (home, fronts) in homes.items()
     ]
     return Expectations(gateways, before.routers)
 
@@ -56,10 +65,10 @@ def switched(plan: Plan, topology: Topology, before: Snapshot, repointed: frozen
     """While the fault lasts. `repointed` are the gateways whose list really was changed (assist: only some)."""
     gateways = []
     for change in plan.gateways:
-        if change.host in plan.fault.hosts:  # nobody can look at it
+        if change.hands or change.host in plan.fault.hosts:  # nobody can look at it from here
             continue
         changed = change.gateway in repointed or change.action is Action.TAKE_OVER
-        unmeasured = change.after is None or topology.gateway[change.gateway].receives_only
+        unmeasured = plan.is_promoted or change.after is None or topology.gateway[change.gateway].receives_only
         gateways.append(
             GatewayExpectation(
                 gateway=change.gateway,
@@ -76,7 +85,11 @@ def switched(plan: Plan, topology: Topology, before: Snapshot, repointed: frozen
 
 
 def _routes(plan: Plan, topology: Topology) -> dict[str, dict[str, str | None]]:
-    """The line of every router towards every centre that is still there, as the plan has it."""
+    """The line of every router towards every centre that is still there, as the plan has it. Of a drill that was
+    promoted nobody can say.
+    """
+    if plan.is_promoted:
+        return {}
     moved = {(item.router, item.centre): item.line_after for item in plan.paths}
     network = replace(under(topology, plan.fault, plan.out_of_service), moved=moved)
     found: dict[str, dict[str, str | None]] = {}

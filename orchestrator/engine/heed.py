@@ -9,6 +9,7 @@ from types import FrameType
 
 from orchestrator.model.event import Event
 from orchestrator.ports import Clock, Journal, Listener, Message
+from orchestrator.rules.outage import TradingHours
 
 _LOOK_EVERY_S = 0.2  # our choice: an abort begins well within two seconds
 _RENEW_EVERY_S = 5.0  # our choice: a third of the lease
@@ -23,12 +24,14 @@ def _nothing() -> str | None:
 class Stops:
     """What besides messages and signals ends a run: the site-wide lever, as the reason it was engaged for, and the
     time at which a drill has to begin its way back, in seconds since the epoch. `window`: why nothing may be injected
-    or switched now; it never keeps anything from being restored.
+    or switched now; it never keeps anything from being restored. `hours`: the session hours in which outage is
+    counted.
     """
 
     lever: Callable[[], str | None] = _nothing
     window: Callable[[], str | None] = _nothing
     latest_return_at: float | None = None
+    hours: TradingHours | None = None
 
 
 class Heed:
@@ -43,6 +46,8 @@ class Heed:
         self._answered = 0
         self._looked_at = self._renewed_at = float("-inf")
         self.condition: Callable[[], str | None] = _nothing  # a stop condition of the drill that is met
+        self.may_promote: Callable[[], bool] = lambda: False  # whether a drill can still become an incident
+        self.promoted: Callable[[], bool] = lambda: False  # from then on no window and no latest return
         self.alive: Callable[[], object] = lambda: None  # told at every beat
         self.taken: Callable[[Event], None] = lambda _: None  # told of every message that was taken
         self.reason: str | None = None
@@ -94,7 +99,7 @@ class Heed:
             if message.topic == "abort":
                 self._take(message)
                 self._ask(f"abort asked for by {message.data.get('by')}: {message.data.get('reason')}")
-            elif message.topic == "call":
+            elif message.topic in ("call", "confirm") or self._is_promotion(message):
                 self._take(message)
         lever = self._stops.lever()
         if lever is not None:
@@ -104,14 +109,18 @@ class Heed:
         if condition:
             self._ask(condition, "stop_condition")
 
+    def _is_promotion(self, message: Message) -> bool:
+        """One that comes too late stays where it is: the run goes back."""
+        return message.topic == "promote" and self.reason is None and self.may_promote()
+
     def _look_at_the_clock(self) -> None:
         limit = self._stops.latest_return_at
-        if limit is not None and self._clock.now() >= limit:
+        if limit is not None and not self.promoted() and self._clock.now() >= limit:
             self._ask("the latest time to begin the way back has come", "stop_condition")
 
     def may_change(self) -> bool:
         """Whether something may be injected or switched now; where not, the run goes back."""
-        closed = self._stops.window()
+        closed = None if self.promoted() else self._stops.window()
         if closed is not None:
             self._ask(closed, "stop_condition")
         return self.reason is None
@@ -123,9 +132,11 @@ class Heed:
                 self._take(message)
 
     def take_calls(self) -> None:
-        """Calls that people have noted go on record; they change nothing of what the run does."""
+        """Calls that people have noted go on record, as does what was confirmed too late; they change nothing of what
+        the run does.
+        """
         for message in self._journal.waiting(self._run):
-            if message.topic == "call":
+            if message.topic in ("call", "confirm"):
                 self._take(message)
 
     def _take(self, message: Message) -> None:

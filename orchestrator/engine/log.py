@@ -15,13 +15,17 @@ from orchestrator.ports import Journal, Listener
 
 @dataclass(frozen=True)
 class Assignment:
-    """What an engine is to run: a plan with its run id, epoch and folder."""
+    """What an engine is to run: a plan with its run id, epoch and folder.
+
+    `declared`: on a real site, where people make and lift the fault and say so; nothing of ours does.
+    """
 
     run: str
     epoch: int
     plan: Plan
     topology: Topology
     folder: Path
+    declared: bool = False
 
 
 class Log:
@@ -29,7 +33,9 @@ class Log:
 
     def __init__(self, job: Assignment, journal: Journal, listeners: Sequence[Listener]) -> None:
         self._job, self._journal, self._listeners = job, journal, listeners
-        self.progress = Progress.of(job.plan, journal.events(job.run))
+        past = journal.events(job.run)
+        self.progress = Progress.of(job.plan, past)
+        self._heard = len(past)
         self._state: str | None = None
 
     def append(
@@ -39,7 +45,16 @@ class Log:
         self.heard(self._journal.append(self._job.run, self._job.epoch, kind, data, step, attempt))
 
     def heard(self, event: Event) -> None:
-        """Fold in an event that is in the journal already."""
+        """Fold in an event that is in the journal already, after what the journal noted by itself."""
+        for item in self._missed(event) if event.seq > self._heard + 1 else ():
+            self._tell(item)
+        self._tell(event)
+
+    def _missed(self, event: Event) -> Sequence[Event]:
+        return self._journal.events(self._job.run)[self._heard : event.seq - 1]
+
+    def _tell(self, event: Event) -> None:
+        self._heard = event.seq
         self.progress.apply(event)
         for listener in self._listeners:
             with suppress(Exception, SystemExit):  # a terminal or pipe that is gone must not end the run

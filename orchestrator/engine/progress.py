@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.history import epoch_s
+from orchestrator.history import as_promoted, epoch_s
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind, Outcome
 from orchestrator.model.plan import Phase, Plan, Step, Target, Verb
@@ -12,7 +12,6 @@ from orchestrator.ports import Snapshot, TargetResult
 
 BEFORE_FAULT = (Phase.PRECHECKING, Phase.BASELINING)
 RESTORATION = (Phase.RESTORING, Phase.PROVING_RESTORATION)
-TOUCHING = (Phase.INJECTING, Phase.SWITCHING)
 # Verbs that change something on a gateway's host or a router.
 CHANGING = (
     Verb.PATH,
@@ -24,8 +23,12 @@ CHANGING = (
     Verb.GIVE_BACK,
     Verb.UNFENCE,
 )
+# Verbs whose end a person may say; on a real site people make and lift the fault.
+ANSWERED = (Verb.CONFIRM, Verb.INJECT, Verb.LIFT)
+# How an attempt ends that a person has answered, or had the time to.
+HEARD = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNDONE, Outcome.UNDO_FAILED)
 # Notes that end the way forward.
-_ENDING = ("not_started", "aborted", "error", "stop_condition", "fault_lapsed", "twin_gone")
+_ENDING = ("not_confirmed", "not_started", "aborted", "error", "stop_condition", "fault_lapsed", "twin_gone")
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Attempt:
     again: frozenset[str] = frozenset()  # settled as not in force: another attempt has to do them
     never_begun: bool = False
     settled: tuple[TargetResult, ...] | None = None  # on record, but the attempt is not closed yet
+    elsewhere: bool = False  # begun, or supposed to be, by a controller that is gone with its guards
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,19 @@ class Progress:
     decisions: dict[tuple[str, int, str | None], Decision] = field(default_factory=dict)
     asked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # step → targets of its newest question
     accepted: dict[str, set[str]] = field(default_factory=dict)  # step → targets that a person has left as they are
-    before: Snapshot = field(default_factory=lambda: Snapshot({}, {}))
+    before: Snapshot = field(default_factory=lambda: Snapshot({}, {}))  # how it has to be again
+    inherited: dict[str, str] = field(default_factory=dict)  # failback: digests that the incident left
     fault_on: bool = False
     lifted_at: float = 0.0
     ended: str | None = None  # why the way forward ended
     silent_since: float | None = None
     armed: bool = False
     interrupted: set[tuple[str, int]] = field(default_factory=set)
+    confirmed: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # step → what a person said of it
+    alarmed: set[int] = field(default_factory=set)  # days after D that were told
+    promoted: bool = False  # a drill that became an incident
+    copied: bool = False  # goes on from the copy in the second room, which cannot prove that it is whole
+    known: set[str] = field(default_factory=set)  # copied: steps that were looked at or begun since
 
     @classmethod
     def of(cls, plan: Plan, events: Sequence[Event]) -> "Progress":
@@ -95,7 +105,7 @@ class Progress:
             case EventKind.INTERRUPTED:
                 self.interrupted.add((str(event.step), event.attempt or 1))
             case EventKind.SNAPSHOT if data["when"] == "before":
-                self.before = snapshot_of(data)
+                self._take_before(data)
             case EventKind.FAULT_ON | EventKind.FAULT_OFF:
                 self.fault_on = event.kind is EventKind.FAULT_ON
                 self.lifted_at = 0.0 if self.fault_on else data["at"]
@@ -110,35 +120,66 @@ class Progress:
                 self.ended = self.ended or data["what"]
             case EventKind.MESSAGE if data["topic"] == "decide":
                 self._decide(data)
+            case EventKind.MESSAGE if data["topic"] == "promote":
+                self.promoted = self.promoted or self.may_promote()
+            case EventKind.MESSAGE if data["topic"] == "confirm":
+                self.confirmed.setdefault(data["step"], data)
+            case EventKind.ALARM:
+                self.alarmed.add(data["day"])
             case EventKind.RESUMED:
                 self.silent_since = data["silent_since"]
-                if self.plan.mode is Mode.INCIDENT:  # it was stopped and held: going on is what was asked for
+                if "copied" in data:
+                    self._go_on_elsewhere()
+                if self.now.mode is Mode.INCIDENT:  # it was stopped and held: going on is what was asked for
                     self.ended = None
             case EventKind.WAITING:
                 self.asked[data["step"]] = tuple(data["targets"])
             case _:
                 pass
 
+    def _take_before(self, data: Mapping[str, Any]) -> None:
+        """A failback goes back to before the incident; what it finds is what that has left."""
+        back = self.plan.fails_back
+        self.before = snapshot_of(back.over(data) if back else data)
+        self.inherited = back.still_left(data) if back else {}
+
     # -- folding --------------------------------------------------------------------------------------
 
     def _begin(self, event: Event) -> None:
         step = self.step(str(event.step))
         attempt = Attempt(step, event.attempt or 1, tuple(event.data["targets"]), epoch_s(event))
+        attempt.elsewhere = bool(event.data.get("supposed"))
         self.attempts.setdefault(step.id, []).append(attempt)
+        if not attempt.elsewhere:
+            self.known.add(step.id)
         if step.verb in (Verb.ARM, Verb.DISARM):
             self.armed = True  # until a disarm is known to have succeeded
 
     def _end(self, event: Event) -> None:
         attempt = self.attempts[str(event.step)][-1]
         attempt.results = {item.target: item for item in results_of(event.data)}
+        if attempt.step.verb in ANSWERED and not self._is_cut_off(attempt):
+            self.confirmed.pop(attempt.step.id, None)  # it is used up: asked again, it has to be said again
         if attempt.step.verb is Verb.DISARM:
             self.armed = any(item.outcome is not Outcome.SUCCEEDED for item in attempt.results.values())
+
+    @staticmethod
+    def _is_cut_off(attempt: Attempt) -> bool:
+        """Nobody was there to hear the answer, or an abort came first: what was said counts for the next attempt."""
+        return bool(attempt.again) or any(item.outcome not in HEARD for item in (attempt.results or {}).values())
 
     def _settle(self, event: Event) -> None:
         attempt = self.attempts[str(event.step)][-1]
         attempt.again = frozenset(event.data["again"])
         attempt.never_begun = event.data["by"] == "never begun"
         attempt.settled = tuple(results_of(event.data))
+        self.known.add(attempt.step.id)
+
+    def _go_on_elsewhere(self) -> None:
+        """Guards and their results stayed where the run was before; steps after the last that is known may be begun."""
+        self.copied, self.known = True, set()
+        for attempt in self.open():
+            attempt.elsewhere = True
 
     def _decide(self, data: Mapping[str, Any]) -> None:
         step, tried = data["step"], self.attempts.get(data["step"])
@@ -167,6 +208,10 @@ class Progress:
         """Whether somebody was cut off while the fault was being lifted: what became of that, its settling tells."""
         return any(attempt.step.verb is Verb.LIFT for attempt in self.open())
 
+    def may_be_begun(self, step: Step) -> bool:
+        """Whether a controller that is gone may have begun it, or begun it once more, unheard of by the copy."""
+        return self.copied and step.id not in self.known and step.verb in (*CHANGING, Verb.INJECT)
+
     def next_attempt(self, step: Step) -> int:
         return len(self.attempts.get(step.id, ())) + 1
 
@@ -180,11 +225,30 @@ class Progress:
 
     def touched(self) -> bool:
         """Whether something was changed, or may have been, that has to be put back."""
-        return any(self.begun(step.id) for step in self.plan.steps if step.phase in TOUCHING)
+        return any(self.begun(step) for step in self.plan.touching)
+
+    def is_to_undo(self, step: Step) -> bool:
+        """Whether there is something that a restoring step undoes; what a failback undoes the incident has done."""
+        return not step.undoes or self.plan.fails_back is not None or self.begun(step.undoes)
+
+    @property
+    def now(self) -> Plan:
+        """The plan by which the run goes on: once it is promoted, as an incident reads it."""
+        if not self.promoted:
+            return self.plan
+        fences = [step for step in self.plan.steps if step.verb is Verb.FENCE]
+        fenced = {item.name for step in fences for item in step.targets if self.begun_on(step.id, item.name)}
+        return as_promoted(self.plan, fenced)
+
+    def may_promote(self) -> bool:
+        """Only a drill that still goes forward can become an incident (`history.promotion` reads the same)."""
+        drill = self.plan.mode is Mode.DRILL and self.plan.fails_back is None
+        return drill and self.ended is None and not self.restoring()
 
     def restoring(self) -> bool:
-        """Whether the way back has begun. It is never left again."""
-        return any(step.id in self.attempts for step in self.plan.steps if step.phase in RESTORATION)
+        """Whether the way back has begun. It is never left again. Promoted, a run has none: it only lifts its fault."""
+        way_back = (step.id for step in self.plan.steps if step.phase in RESTORATION)
+        return not self.promoted and any(step in self.attempts for step in way_back)
 
     def latest(self, step: str) -> dict[str, TargetResult]:
         """The newest result of each target of a step, with what a person has decided of it."""
@@ -214,11 +278,27 @@ class Progress:
             return list(step.targets)
         if tried[-1].results is None:
             return []
+        if step.verb is Verb.CONFIRM and step.phase not in RESTORATION and not self.is_confirmed(step):
+            return list(step.targets)  # an incident that was held asks again: nothing behind it begins without it
         again = set(tried[-1].again)
-        failed = _FAILED if step.phase in RESTORATION and step.verb in CHANGING else (Outcome.UNDO_FAILED,)
+        ours = step.verb in CHANGING or step.by_hand
+        failed = _FAILED if step.phase in RESTORATION and ours else (Outcome.UNDO_FAILED,)
         again |= {name for name, item in self.latest(step.id).items() if item.outcome in failed}
         again |= {name for name in tried[-1].targets if self._is_to_repeat(step.id, name)}
         return [target for target in step.targets if target.name in again]
+
+    def is_confirmed(self, step: Step) -> bool:
+        found = self.latest(step.id).values()
+        return bool(found) and all(item.outcome is Outcome.SUCCEEDED for item in found)
+
+    def asked_since(self, step: str) -> float:
+        """When a person's step was asked for first, since it was last answered or its time was over."""
+        since = 0.0
+        for attempt in self.attempts[step]:
+            since = since or attempt.asked_at
+            if attempt.results and not self._is_cut_off(attempt):
+                since = 0.0
+        return since
 
     def _is_to_repeat(self, step: str, target: str) -> bool:
         decision = self.decision(step, target)
@@ -246,7 +326,7 @@ class Progress:
     @property
     def repointed(self) -> set[str]:
         """Gateways whose list was changed, or may have been: a change that was cut off counts."""
-        return {
+        return set(self.plan.fails_back.left if self.plan.fails_back else ()) | {
             name
             for step in self.plan.steps
             if step.verb is Verb.REPOINT
@@ -268,8 +348,8 @@ class Progress:
 
     @property
     def written(self) -> dict[str, str]:
-        """Gateway → digest of its file as this run left it."""
-        return {
+        """Gateway → digest of its file as this run, or the incident that it brings home, left it."""
+        return self.inherited | {
             name: item.data["sha256_after"]
             for tried in self.attempts.values()
             for attempt in tried

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.engine import results
 from orchestrator.engine.acts import Acts
 from orchestrator.engine.log import Assignment, Log
-from orchestrator.engine.progress import Attempt
+from orchestrator.engine.progress import CHANGING, Attempt
 from orchestrator.errors import JournalFailed, Superseded
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import EventKind, Outcome
@@ -42,12 +42,79 @@ class Recovery:
                 self._end(attempt, results.as_data(attempt.settled))
             elif attempt.step.verb in (Verb.INJECT, Verb.LIFT):
                 self._settle_fault(attempt)
-            elif attempt.step.verb in (Verb.WAIT, Verb.HOLD):
+            elif attempt.step.verb in (Verb.WAIT, Verb.HOLD, Verb.CONFIRM):
                 self._close(attempt, "policy", self._unfinished(attempt, "cut off while it waited"))
             else:
-                fates.append((attempt, self._world.fate(self._acts.call(attempt.step.id, attempt.number))))
+                fates.append((attempt, self._fate(attempt)))
         for attempt, fate in sorted(fates, key=lambda item: item[1] is Fate.LOST):
             self._settle_guarded(attempt, fate)
+
+    def _fate(self, attempt: Attempt) -> Fate:
+        """Of a guard on another machine nothing is here: asked here, it would seem never to have begun."""
+        if attempt.elsewhere:
+            return Fate.LOST
+        return self._world.fate(self._acts.call(attempt.step.id, attempt.number))
+
+    # -- from the copy in the second room ---------------------------------------------------------------
+
+    def account(self) -> None:
+        """Before a run goes back from its copy: every step that has something to be undone, whatever the copy says."""
+        progress, plan = self._log.progress, self._job.plan
+        if not progress.copied or progress.ended is None or progress.restoring() or progress.now.mode is Mode.INCIDENT:
+            return
+        undone = {step.undoes for step in plan.steps if step.undoes}
+        for step in plan.steps:
+            unheard = step.verb in CHANGING and not progress.begun(step.id) and progress.may_be_begun(step)
+            if step.id in undone and unheard:
+                self._suppose(step, step.targets)
+
+    def not_in_force(self, step: Step, targets: Sequence[Target]) -> list[Target]:
+        """Of what is to be done, what really has to be: after the copy's end it may have been done already."""
+        progress = self._log.progress
+        if step.verb not in CHANGING or not targets or not progress.may_be_begun(step):
+            return list(targets)
+        self._suppose(step, targets)
+        return progress.pending(step)
+
+    def account_for_fault(self) -> None:
+        """A fault that the copy has not heard of may have been made, and be gone since: none is made anew. Where even
+        the baseline is missing, nothing is begun at all.
+        """
+        progress = self._log.progress
+        step = next((item for item in self._job.plan.steps if item.verb is Verb.INJECT), None)
+        if step is None or progress.begun(step.id) or not progress.may_be_begun(step) or not self._may_go_forward():
+            return
+        if not progress.before.gateways and not self._acts.fault_is_on():
+            self._log.note("not_started", "the copy in the second room ends before the baseline")
+        elif not self._job.declared:
+            self._suppose(step, step.targets)
+
+    def _may_go_forward(self) -> bool:
+        progress, plan = self._log.progress, self._job.plan
+        is_drill = progress.now.mode is not Mode.INCIDENT and plan.fails_back is None
+        return is_drill and progress.ended is None and not progress.restoring()
+
+    def _suppose(self, step: Step, targets: Sequence[Target]) -> None:
+        """As if it had been begun and lost: put on record, then settled as such a step is, by a look."""
+        if step.verb in CHANGING:
+            self.rearm()
+        number = self._log.progress.next_attempt(step)
+        intent = EventKind.UNDO_INTENT if step.undoes else EventKind.INTENT
+        data = {"verb": step.verb.value, "targets": [item.name for item in targets], "supposed": True}
+        self._log.append(intent, data, step.id, number)
+        attempt = self._log.progress.attempts[step.id][-1]
+        self._note_interrupted(attempt)
+        if step.verb is Verb.INJECT:
+            self._settle_fault(attempt)
+        else:
+            self._settle_supposed(attempt)
+
+    def _settle_supposed(self, attempt: Attempt) -> None:
+        """Without a baseline in the copy, what is not found in force has not been begun."""
+        found = self.look(self._of(attempt), attempt.number)
+        nothing = all(item.outcome is Outcome.FAILED for item in found)
+        early = not self._log.progress.before.gateways
+        self._close(attempt, "never begun" if nothing and early else "look", found)
 
     def _note_interrupted(self, attempt: Attempt) -> None:
         if (attempt.step.id, attempt.number) not in self._log.progress.interrupted:
@@ -56,9 +123,9 @@ class Recovery:
 
     def _settle_fault(self, attempt: Attempt) -> None:
         """Making and lifting a fault are idempotent, and one look tells which it is."""
-        is_on = self._world.fault_is_on(self._job.plan.fault)
+        is_on = self._acts.fault_is_on()
         wanted = attempt.step.verb is Verb.INJECT
-        if wanted and not is_on and self._may_have_lapsed():
+        if wanted and not is_on and not self._job.declared and (attempt.elsewhere or self._may_have_lapsed()):
             self._log.append(EventKind.FAULT_ON, {"at": attempt.asked_at})
             self.note_lapse("the fault may have been made, and has lifted itself since")
             self._close(attempt, "look", [TargetResult(name, Outcome.SUCCEEDED) for name in attempt.targets])
@@ -80,7 +147,7 @@ class Recovery:
         """From the last sign of life on nobody can say for how long it was still on. The run goes back."""
         progress = self._log.progress
         self._log.append(EventKind.FAULT_OFF, {"at": progress.silent_since, "lapsed": True})
-        if progress.ended is None and not progress.restoring():
+        if progress.ended is None and not progress.restoring() and not progress.promoted:
             self._log.note("fault_lapsed", text)
 
     def _settle_guarded(self, attempt: Attempt, fate: Fate) -> None:
@@ -147,7 +214,9 @@ class Recovery:
         if unknown and not self._may_rerun(step):
             self.ask(step, unknown)
         again = {item.target for item in decided if self._is_to_do_again(item, by)} | unknown.keys()
-        cut_off = Outcome.SKIPPED if by == "never begun" else Outcome.INDETERMINATE
+        # A disarm that is done again speaks of hosts, not of the site: nothing would ever settle what is unknown here.
+        settles_itself = by == "never begun" or step.verb is Verb.DISARM
+        cut_off = Outcome.SKIPPED if settles_itself else Outcome.INDETERMINATE
         shown = [replace(item, outcome=cut_off) if item.target in again else item for item in decided]
         final = results.as_data(results.recorded(step, [*shown, *self._left_out(attempt)]))
         by = "decision" if any("decided_by" in item.data for item in decided) else by
@@ -161,7 +230,7 @@ class Recovery:
 
     def _may_rerun(self, step: Step) -> bool:
         """In an incident even what may be done again is a person's business once nobody can tell what it came to."""
-        return step.policy is Policy.RERUN and self._job.plan.mode is not Mode.INCIDENT
+        return step.policy is Policy.RERUN and self._log.progress.now.mode is not Mode.INCIDENT
 
     @staticmethod
     def _is_to_do_again(item: TargetResult, by: str) -> bool:

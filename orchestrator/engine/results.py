@@ -1,12 +1,13 @@
 """Results of steps as the journal holds them. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from orchestrator.errors import DrillctlError, StepUnknown
+from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, CheckResult, Outcome
-from orchestrator.model.plan import Step, Target
+from orchestrator.model.plan import GatewayChange, Step, Target
 from orchestrator.ports import Snapshot, TargetResult
 
 UNKNOWN = (Outcome.INDETERMINATE, Outcome.TIMED_OUT)
@@ -15,6 +16,24 @@ UNKNOWN = (Outcome.INDETERMINATE, Outcome.TIMED_OUT)
 def said(error: Exception) -> str:
     """An error in one line; what nobody expected with its type, without which its text says little."""
     return str(error) if isinstance(error, DrillctlError) else f"unexpected {type(error).__name__}: {error}"
+
+
+ABORT = "an abort was asked for"
+
+
+def confirmed(step: Step, said: Mapping[str, Any] | None) -> list[TargetResult]:
+    """What a person said of a step; None: nobody did while there was time."""
+    if said is None:
+        return [
+            TargetResult(target.name, Outcome.TIMED_OUT, "nobody has confirmed it in time") for target in step.targets
+        ]
+    fields = ("by", "at", "told_at", "note", "evidence")
+    data = {name: said[name] for name in fields if name in said}
+    if said["done"]:
+        outcome, message = Outcome.SUCCEEDED, f"confirmed by {said['by']}"
+    else:
+        outcome, message = Outcome.FAILED, f"not done, says {said['by']}: {said['note']}"
+    return [TargetResult(target.name, outcome, message, data) for target in step.targets]
 
 
 def ok(step: Step) -> list[TargetResult]:
@@ -48,6 +67,21 @@ def judged(records: Sequence[CheckRecord]) -> list[TargetResult]:
 
 
 _FINE = TargetResult("", Outcome.SUCCEEDED)
+OF_ROUTERS = (Check.PATH, Check.ISOLATION, Check.ROUTED_PORT)
+
+
+def untested(step: Step, check: Check, change: GatewayChange) -> CheckRecord:
+    """Of a gateway whose host is not scriptable."""
+    return CheckRecord(
+        phase=step.phase.value,
+        check=check.value,
+        target=change.gateway,
+        host=change.host,
+        result=CheckResult.NOT_TESTED,
+        expected=f"the word of {change.hands}",
+        found="the host is not scriptable: nothing of ours connects to it",
+        duration_s=0.0,
+    )
 
 
 def as_data(results: Iterable[TargetResult]) -> list[dict[str, Any]]:

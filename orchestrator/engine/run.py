@@ -9,11 +9,13 @@ incident it stops and holds. Without a journal, or once another orchestrator has
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from orchestrator.engine import results
+from orchestrator.engine import homeward, results
 from orchestrator.engine.acts import Acts
+from orchestrator.engine.alarms import Alarms
 from orchestrator.engine.choose import Chooser
 from orchestrator.engine.heed import Heed, Stops
 from orchestrator.engine.log import Assignment, Log
+from orchestrator.engine.outages import OutageLog
 from orchestrator.engine.progress import BEFORE_FAULT, CHANGING, RESTORATION
 from orchestrator.engine.recover import Recovery, WaitsForPerson
 from orchestrator.engine.stops import StopWatch
@@ -26,6 +28,7 @@ from orchestrator.model.topology import Topology
 from orchestrator.ports import Clock, Journal, Listener, TargetResult, World
 
 _FATAL = (JournalFailed, Superseded)
+_REST_S = 30.0  # our choice: a gateway that tries its list again every few seconds is back by then
 _DISARMS = 3  # our choice: a host that was just restarted is back by then
 _LOOKING = (Verb.WAIT, Verb.CHECK, Verb.SNAPSHOT, Verb.PROVE)
 _GOOD = (Outcome.SUCCEEDED, Outcome.SKIPPED, Outcome.UNDONE)
@@ -41,6 +44,10 @@ class End(StrEnum):
 
 class _NotStarted(Exception):
     """The baseline is not met: nothing was touched, nothing is undone."""
+
+
+class _NotConfirmed(Exception):
+    """A person has not confirmed their step: nothing behind it begins."""
 
 
 class _Abort(Exception):
@@ -72,9 +79,18 @@ class Engine:
         self._chooser = Chooser(job.plan, job.topology, self._log.progress, self._acts.waits.latest)
         self._watch = StopWatch(job.plan, job.topology)
         self._heed.taken, self._heed.condition = self._log.heard, self._stop_condition
-        self._heed.alive = world.beat
+        self._alarms = Alarms(job, clock, self._log)
+        self._outages = OutageLog(job, clock, self._log, stops.hours if stops else None)
+        self._heed.alive = self._beat
+        self._heed.may_promote = self._log.progress.may_promote
+        self._heed.promoted = lambda: self._log.progress.promoted
         self._going_back = False
         self._done_here: set[str] = set()
+
+    def _beat(self) -> None:
+        self._world.beat()
+        self._alarms.look()
+        self._outages.look(self._acts.waits.latest, self._acts.waits.seen)
 
     def run(self) -> End:
         """Run every step. The verdict is not the engine's business.
@@ -105,11 +121,16 @@ class Engine:
         progress = self._log.progress
         if progress.ended is None and not progress.restoring():
             self._forward()
-        if self._plan.mode is Mode.INCIDENT:
+        self._recovery.account()
+        if self._log.progress.now.mode is Mode.INCIDENT:
             if progress.ended not in (None, "not_started"):
                 raise _Held
-        elif progress.touched():
+        elif progress.touched() or self._is_to_bring_home():
             self._restore()
+
+    def _is_to_bring_home(self) -> bool:
+        """A failback is all way back. Once it has begun nothing ends it but its own end."""
+        return self._plan.fails_back is not None and self._log.progress.ended is None
 
     # -- after an interruption ------------------------------------------------------------------------
 
@@ -120,11 +141,12 @@ class Engine:
         self._heed.take_decisions()
         self._heed.beat()
         self._going_back = progress.ended is not None or progress.restoring() or self._heed.reason is not None
-        if progress.fault_on and not progress.is_lifting() and not self._world.fault_is_on(self._plan.fault):
+        if progress.fault_on and not progress.is_lifting() and not self._acts.fault_is_on():
             self._recovery.note_lapse("the fault lifted itself while the run was without an orchestrator")
         if progress.attempts:
             self._acts.measure()
         self._recovery.settle()
+        self._recovery.account_for_fault()
         self._going_back = self._going_back or progress.ended is not None
 
     # -- the way forward ------------------------------------------------------------------------------
@@ -135,8 +157,12 @@ class Engine:
                 if step.phase not in (*RESTORATION, Phase.CLOSING):
                     self._advance(step)
             self._cut()
+            if self._plan.fails_back and not self._heed.may_change():
+                raise _NotStarted(str(self._heed.reason))  # noqa: TRY301 - as where a step finds its window closed
         except _NotStarted as reason:
             self._log.note("not_started", str(reason))
+        except _NotConfirmed as reason:
+            self._log.note("not_confirmed", str(reason))
         except _Abort:
             self._log.note(self._heed.kind, str(self._heed.reason))
         except (*_FATAL, WaitsForPerson):
@@ -146,15 +172,32 @@ class Engine:
 
     def _advance(self, step: Step) -> None:
         self._cut()
+        self._lift_first()
         targets = self._needed(step)
         if targets:
             self._must_be_open(step)
             self._log.enter(step.phase.value)
-            self._gate(step, self._do(step, targets))
+            found = self._do(step, targets)
+            if self._lift_first() and step.verb is Verb.CONFIRM:
+                found = self._do(step, targets)  # a gate still holds: it was left for the lift only
+            self._gate(step, found)
+
+    def _lift_first(self) -> bool:
+        """A drill that was promoted lifts the fault that it has made, before anything else, and lets what comes back
+        by itself come back. No fence is lifted. Whether there was one to lift.
+        """
+        if not self._acts.is_to_lift_first():
+            return False
+        lift = next(step for step in self._plan.steps if step.verb is Verb.LIFT)
+        self._do(lift, lift.targets)
+        self._acts.waits.come_to_rest(_REST_S)
+        return True
 
     def _must_be_open(self, step: Step) -> None:
-        """Asked again before each step that injects or switches: a window may close, or be taken back, meanwhile."""
-        if step.phase not in (Phase.INJECTING, Phase.SWITCHING) or self._heed.may_change():
+        """Asked again before each step that injects or switches: a window may close, or be taken back, meanwhile. What
+        a person does and confirms is neither.
+        """
+        if step.verb is Verb.CONFIRM or step.phase not in (Phase.INJECTING, Phase.SWITCHING) or self._heed.may_change():
             return
         if not self._log.progress.touched():
             raise _NotStarted(str(self._heed.reason))
@@ -169,19 +212,33 @@ class Engine:
         return self._heed.beat() and not self._going_back
 
     def _stop_condition(self) -> str | None:
-        if self._going_back or not self._log.progress.touched():
+        progress = self._log.progress
+        if self._going_back or progress.promoted or not progress.touched():  # why it is met is why it was promoted
             return None
-        return self._watch.reason(self._acts.waits.latest(), self._clock.monotonic())
+        to_come = self._acts.fault_is_to_come()
+        return self._watch.reason(self._acts.waits.latest(), self._clock.monotonic(), fault_is_to_come=to_come)
 
     def _gate(self, step: Step, found: Sequence[TargetResult]) -> None:
         """Before the fault anything that is not right ends the run: nothing has been touched yet. In an incident it is
         on record, and the run goes on: what is wrong is why there is one.
         """
-        if self._plan.mode is Mode.INCIDENT:
+        self._need_confirmed(step, found)
+        if self._log.progress.now.mode is Mode.INCIDENT:
             return
         bad = [item for item in found if item.outcome not in _GOOD]
         if bad and step.phase in BEFORE_FAULT and self._heed.reason is None:
-            raise _NotStarted(f"{step.id}: " + "; ".join(f"{item.target}: {item.message}" for item in bad))
+            raise _NotStarted(self._why_not(step, bad))
+
+    def _why_not(self, step: Step, bad: Sequence[TargetResult]) -> str:
+        if self._plan.fails_back:
+            return homeward.refusal(self._plan, step, bad)
+        return f"{step.id}: " + "; ".join(f"{item.target}: {item.message}" for item in bad)
+
+    def _need_confirmed(self, step: Step, found: Sequence[TargetResult]) -> None:
+        """A gate holds in an incident too: it stops and holds, and asks again once it is resumed."""
+        bad = [item for item in found if item.outcome not in _GOOD] if step.verb in (Verb.CONFIRM, Verb.INJECT) else []
+        if bad and (step.phase not in BEFORE_FAULT or self._log.progress.now.mode is Mode.INCIDENT):
+            raise _NotConfirmed(f"{step.id}: " + "; ".join(item.message for item in bad))
 
     # -- the way back ---------------------------------------------------------------------------------
 
@@ -190,7 +247,9 @@ class Engine:
         self._going_back = True
         progress = self._log.progress
         for step in self._plan.steps:
-            if step.phase in RESTORATION and (not step.undoes or progress.begun(step.undoes)):
+            if step.verb is Verb.CONFIRM and not step.by_hand and progress.ended is not None:
+                continue  # what people do at the end belongs to a run that came there
+            if step.phase in RESTORATION and progress.is_to_undo(step):
                 self._try(step)
         self._call_for_failures()
         self._insist_on_proof()
@@ -205,7 +264,8 @@ class Engine:
 
     def _insist_on_proof(self) -> None:
         """Proved, or a person is asked. What could not be seen at first is looked at once more."""
-        proving = [step for step in self._plan.steps if step.phase is Phase.PROVING_RESTORATION]
+        last = [step for step in self._plan.steps if step.phase is Phase.PROVING_RESTORATION]
+        proving = [step for step in last if step.verb is not Verb.CONFIRM]
         if unproved(self._plan, self._log.events()):
             for step in proving:
                 self._try(step, step.targets)
@@ -236,6 +296,8 @@ class Engine:
     def _needed(self, step: Step) -> list[Target]:
         """Targets that this step still has to be done on: none where the journal says that it was."""
         progress = self._log.progress
+        if progress.promoted and step.verb in (Verb.INJECT, Verb.HOLD):
+            return []  # an incident makes no fault and holds nothing
         if step.verb is Verb.DISARM:  # what an undo that failed needs once more stays on its host
             return list(step.targets) if progress.armed and not any(progress.undo_failures()) else []
         pending = progress.pending(step)
@@ -245,8 +307,10 @@ class Engine:
 
     def _is_taken_again(self, step: Step) -> bool:
         """Proofs from before an interruption are worth nothing after it: the baseline while nothing is touched,
-        what was verified, and all that proves the way back.
+        what was verified, and all that proves the way back. A person's word stands.
         """
+        if step.verb is Verb.CONFIRM:
+            return False
         if step.phase in BEFORE_FAULT:
             return not self._log.progress.touched()
         wanted = step.phase in (Phase.VERIFYING, *RESTORATION) and step.verb in _LOOKING
@@ -269,13 +333,16 @@ class Engine:
         return found if found <= steps else found | self._resting_on(steps | found)
 
     def _do(self, step: Step, targets: Sequence[Target]) -> list[TargetResult]:
+        targets = self._recovery.not_in_force(step, targets)
+        if not targets:
+            return []
         if step.verb in CHANGING:
             self._recovery.rearm()
         self._done_here.add(step.id)
         undo = step.undoes is not None
         intent, done = (EventKind.UNDO_INTENT, EventKind.UNDO_DONE) if undo else (EventKind.INTENT, EventKind.DONE)
         attempt = self._log.progress.next_attempt(step)
-        chosen, left = self._chooser.choose(step, targets)
+        chosen, left = self._chooser.choose(step, self._as_in_an_incident(step, targets))
         names = [item.name for item in chosen]
         self._log.append(intent, {"verb": step.verb.value, "targets": names}, step.id, attempt)
         act = step.model_copy(update={"targets": tuple(chosen)})
@@ -291,6 +358,13 @@ class Engine:
         self._log.append(done, {"results": results.as_data(found)}, step.id, attempt)
         return found
 
+    def _as_in_an_incident(self, step: Step, targets: Sequence[Target]) -> Sequence[Target]:
+        """After a promotion the host itself leaves alone what works, and a list that failed is not put back."""
+        if not self._log.progress.promoted or step.verb is not Verb.REPOINT:
+            return targets
+        more = {"only_if_down": True, "promoted": True}
+        return [item.model_copy(update={"arguments": {**item.arguments, **more}}) for item in targets]
+
     def _carry_out(self, step: Step, attempt: int) -> list[TargetResult]:
         """What a call leaves unknown is looked at; after an abort the way back begins at once instead."""
         found = self._acts.carry_out(step, attempt)
@@ -298,7 +372,7 @@ class Engine:
             return found
         found = self._recovery.tell(step, attempt, found)
         unknown = {item.target: item.message for item in found if item.outcome in results.UNKNOWN}
-        if unknown and self._plan.mode is Mode.INCIDENT:
+        if unknown and self._log.progress.now.mode is Mode.INCIDENT:
             self._recovery.ask(step, unknown)
         return found
 
@@ -349,6 +423,7 @@ class Engine:
         seen = measurement.observations()
         counts = {"samples": len(seen.samples), "routes": len(seen.routes), "stamps": len(seen.stamps)}
         self._log.append(EventKind.MEASURED, counts)
+        self._outages.conclude(seen)
 
 
 def locks_of(plan: Plan, topology: Topology) -> list[str]:

@@ -22,9 +22,11 @@ class StopWatch:
     out_since: dict[str, float] = field(default_factory=dict)
     lost: dict[str, list[float]] = field(default_factory=dict)  # gateway → moments of sampling without it
 
-    def reason(self, latest: Mapping[str, Sample], now: float) -> str | None:
-        """Why the run has to stop; None: go on. `now` is monotonic, in seconds."""
-        return self._outage(latest, now) or self._unaffected(latest)
+    def reason(self, latest: Mapping[str, Sample], now: float, *, fault_is_to_come: bool = False) -> str | None:
+        """Why the run has to stop; None: go on. `now` is monotonic, in seconds. `fault_is_to_come`: people have yet to
+        make it; nobody is out because of it, and what it does not touch is watched all the same.
+        """
+        return (None if fault_is_to_come else self._outage(latest, now)) or self._unaffected(latest)
 
     def _outage(self, latest: Mapping[str, Sample], now: float) -> str | None:
         limit_s = self.plan.stop.outage_s

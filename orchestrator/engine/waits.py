@@ -3,13 +3,15 @@
 from collections.abc import Callable
 
 from orchestrator.engine import expect
+from orchestrator.errors import StepFailed
 from orchestrator.measure import GREENS_IN_A_ROW
 from orchestrator.model.event import Outcome, Sample
 from orchestrator.model.plan import GatewayChange, Plan, Step
 from orchestrator.model.topology import Topology
-from orchestrator.ports import Measurement, Snapshot, TargetResult
+from orchestrator.ports import Measurement, Observations, Snapshot, TargetResult
 
 _BY_THEMSELVES = ("own_failover", "own_return")  # what does not come by itself is then assisted
+_ANEW_S = 3600.0  # our choice: one wait of the sampler; a longer one is taken up anew
 _SETTLE_S = 10.0  # our choice: how long the sampler may take to have seen everything once
 
 
@@ -17,14 +19,23 @@ class Waits:
     """Conditions on the newest samples. `cut` says when waiting is to end early; it may raise."""
 
     def __init__(self, plan: Plan, topology: Topology, cut: Callable[[], bool]) -> None:
-        self._plan, self._topology, self._cut = plan, topology, cut
+        self._topology, self._cut = topology, cut
+        self.now: Callable[[], Plan] = lambda: plan  # as it is read now, which a promotion changes
         self.measurement: Measurement | None = None
         self.before: Callable[[], Snapshot] = lambda: Snapshot({}, {})
         self.fault_on: Callable[[], bool] = lambda: False
         self.lifted_at: Callable[[], float] = lambda: 0.0
 
+    @property
+    def _plan(self) -> Plan:
+        return self.now()
+
     def latest(self) -> dict[str, Sample]:
         return dict(self.measurement.latest()) if self.measurement else {}
+
+    def seen(self) -> Observations | None:
+        """Everything up to now; None: nothing measures yet."""
+        return self.measurement.observations() if self.measurement else None
 
     def settle_sampler(self) -> None:
         """Snapshots, checks and conditions need at least one sample of every enabled gateway and every router."""
@@ -32,7 +43,7 @@ class Waits:
         if measurement is None:
             return
         gone = self._plan.fault.hosts if self.fault_on() else ()
-        gateways = {change.gateway for change in self._plan.gateways if change.host not in gone}
+        gateways = {change.gateway for change in self._seen() if change.host not in gone}
         routers = {router.id for router in self._topology.routers if router.driver == "linux"}
         measurement.wait_for(
             lambda: (
@@ -66,6 +77,17 @@ class Waits:
         )
         return [TargetResult(name, Outcome.FAILED, f"not reached within {timeout_s:g} s") for name in lagging]
 
+    def answered(self, has_come: Callable[[], bool]) -> None:
+        """Until a person has answered, or it is over; an abort ends it. It may take days."""
+        while not (self._cut() or has_come()):
+            if self.measurement is None:
+                raise StepFailed("expected the sampler to be at work while a person is waited for, found none")
+            self.measurement.wait_for(lambda: self._cut() or has_come(), _ANEW_S)
+
+    def come_to_rest(self, timeout_s: float) -> None:
+        """After a fault was lifted: until every gateway works again, or it is over."""
+        self._in_a_row(self._all_up, timeout_s)
+
     def hold(self, hold_s: float) -> None:
         """Hold the switched state; the sampler sees what happens meanwhile."""
         if self.measurement:
@@ -89,8 +111,12 @@ class Waits:
 
         return self.measurement.wait_for(held, timeout_s)
 
+    def _seen(self) -> list[GatewayChange]:
+        """What is sampled: what people do by hand they confirm themselves."""
+        return [change for change in self._plan.gateways if change.hands is None]
+
     def _expected_up(self) -> list[GatewayChange]:
-        return [change for change in self._plan.gateways if not change.action.stays_down]
+        return [change for change in self._seen() if not change.action.stays_down]
 
     def _all_up(self) -> bool:
         latest = self.latest()
@@ -100,7 +126,9 @@ class Waits:
 
     def _all_back(self) -> bool:
         latest = self.latest()
-        return all(expect.is_as_before(self._topology, item, latest.get(item.gateway)) for item in self._plan.gateways)
+        return all(
+            expect.is_as_before(self._plan, self._topology, item, latest.get(item.gateway)) for item in self._seen()
+        )
 
     def _not_kept_out(self, gateways: list[str]) -> list[str]:
         """Those not seen logged out since the fault was lifted: a thawed gateway may show stale words at first."""
@@ -126,9 +154,9 @@ class Waits:
         back = until == "as_before"
         return [
             item.gateway
-            for item in (self._plan.gateways if back else self._expected_up())
+            for item in (self._seen() if back else self._expected_up())
             if not (
-                expect.is_as_before(self._topology, item, latest.get(item.gateway))
+                expect.is_as_before(self._plan, self._topology, item, latest.get(item.gateway))
                 if back
                 else expect.is_up(self._plan, self._topology, item, latest.get(item.gateway))
             )

@@ -97,7 +97,8 @@ def _runs(lines: Sequence[LedgerLine], site: str, zone: ZoneInfo, names: Names) 
 def _run(opened: dict[str, Any], closed: dict[str, Any] | None, pack: Pack | None, zone: ZoneInfo, names: Names) -> Run:
     end = closed or {}
     title = Title.model_validate(opened["title"])
-    scenario = scenario_of(opened["drill"], title, end["fault"], names) if closed else None
+    drilled = closed and not opened.get("fails_back")
+    scenario = scenario_of(opened["drill"], title, end["fault"], names) if drilled else None
     gateways = [item for item in end.get("gateways", ()) if item["action"] != Action.NONE]
     wanted = [item for item in gateways if not Action(item["action"]).stays_down]
     return Run(
@@ -127,6 +128,8 @@ def _form(opened: dict[str, Any]) -> Form:
     """On a twin it is a rehearsal, whatever path it took."""
     if opened["simulated"] or opened["mode"] == Mode.REHEARSAL:
         return "rehearsal"
+    if opened.get("fails_back"):
+        return "failback"
     return "incident" if opened["mode"] == Mode.INCIDENT else "drill"
 
 

@@ -7,8 +7,8 @@ from orchestrator.evidence.coverage import Cell, Scenario
 from orchestrator.model.base import Frozen, Title
 from orchestrator.model.evidence import FindingState, LedgerHead
 
-# A drill on the real site; a rehearsal on a twin, never counted as a drill held; a real incident.
-Form = Literal["drill", "rehearsal", "incident"]
+# A drill on the real site; a rehearsal on a twin, never counted as a drill held; a real incident; its way home.
+Form = Literal["drill", "rehearsal", "incident", "failback"]
 # `open`: not closed when the summary was made.
 Outcome = Literal["passed", "failed", "inconclusive", "aborted", "not_started", "open"]
 

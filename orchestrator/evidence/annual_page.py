@@ -49,7 +49,7 @@ def render(summary: AnnualSummary, names: Names, language: Language) -> str:
             held=_outcomes(summary.counts.held_by_outcome, texts),
             drills=[run for run in summary.runs if run.form == "drill"],
             rehearsals=[run for run in summary.runs if run.form == "rehearsal"],
-            incidents=[run for run in summary.runs if run.form == "incident"],
+            incidents=[run for run in summary.runs if run.form in ("incident", "failback")],
             explained=list(rows.explained(summary.runs)),
             objectives=lambda run: rows.objectives_of(sheet, run),
             charts=[_chart(trend, texts) for trend in summary.trends],
@@ -119,7 +119,7 @@ def _chart(trend: Trend, texts: AnnualTexts) -> tuple[Trend, Markup]:
         title=f"{texts.of(trend.drill_title)} {texts.of(trend.title)}",
         limit=texts("trends.limit"),
         not_measured=texts("state.not_measured"),
-        forms={name: texts(f"form.{name}") for name in ("drill", "rehearsal", "incident")},
+        forms={name: texts(f"form.{name}") for name in ("drill", "rehearsal", "incident", "failback")},
     )
     return trend, chart(trend.model_copy(update={"unit": texts(f"unit.{trend.unit}")}), words)
 

@@ -13,8 +13,10 @@ from orchestrator.model.verdict import GatewayTimes
 
 
 def opening_data(run: str, plan: Plan, *, operator: str, simulated: bool, started_at: float) -> dict[str, Any]:
-    """Data of `run.opened`."""
+    """Data of `run.opened`. `fails_back`: the incident that this run brings home; such a run is no drill held."""
+    linked = {"fails_back": plan.fails_back.run} if plan.fails_back else {}
     return {
+        **linked,
         "run": run,
         "drill": plan.drill,
         "title": plan.title.model_dump(mode="json"),

@@ -7,6 +7,7 @@ and leaves out the rest. Nothing is signed here, and nothing is read from outsid
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from orchestrator.errors import Refused
 from orchestrator.evidence import artefacts, readme
 from orchestrator.evidence.changes import configurations
 from orchestrator.evidence.checks_junit import junit, phases
-from orchestrator.evidence.people_files import approvals, calls, decisions
+from orchestrator.evidence.people_files import CONFIRMATIONS, approvals, calls, confirmations, decisions
 from orchestrator.evidence.redact import key_of, redacted_yaml, run_key
 from orchestrator.evidence.site_copy import site_copy
 from orchestrator.history import snapshots
@@ -22,6 +23,7 @@ from orchestrator.journal.chain import chain_is_valid
 from orchestrator.model.event import Event, EventKind, LogStamp, RouteSample, Sample
 from orchestrator.model.plan import canonical_json
 from orchestrator.model.record import RunRecord
+from orchestrator.model.records import RECORDS
 from orchestrator.report.render import run_json
 
 Text = Callable[[str], str]
@@ -114,7 +116,9 @@ def _plan(sources: Sources, record: RunRecord, _events: Sequence[Event]) -> Iter
     for name, data in found.items():
         yield f"plan/inventory/{name}", data
     plan = {"plan": record.plan_digest, "drill": record.plan.drill_digest, "inventory": record.plan.inventory_digest}
-    yield "plan/digests.json", _json({"sha256": plan, "inventory_files_before_redaction": digests})
+    beside = {name: digests.pop(name) for name in list(digests) if name.endswith(f"/{RECORDS}")}
+    said = {"sha256": plan, "inventory_files_before_redaction": digests, "beside_it_before_redaction": beside}
+    yield "plan/digests.json", _json(said)
 
 
 def _signed(folder: Path, record: RunRecord) -> Iterator[tuple[str, bytes]]:
@@ -131,6 +135,21 @@ def _people(sources: Sources, record: RunRecord, events: Sequence[Event]) -> Ite
     yield from _signed(sources.run_folder / STATEMENTS, record)
     yield "people/decisions.json", _json(decisions(record))
     yield "people/calls.json", _json(calls(record, events))
+    if record.confirmations:
+        yield "people/confirmations.json", _json(confirmations(record))
+        yield from _handed_in(sources.run_folder / CONFIRMATIONS, record)
+
+
+def _handed_in(folder: Path, record: RunRecord) -> Iterator[tuple[str, bytes]]:
+    """The very bytes that were handed in; the journal has their digests."""
+    for item in (file for said in record.confirmations for file in said.evidence):
+        path = folder / item.file
+        data = path.read_bytes() if path.is_file() else b""
+        if sha256(data).hexdigest() != item.sha256:
+            raise _changed(
+                record, f"expected {path} as it was handed in ({item.sha256[:12]}), found it changed or gone"
+            )
+        yield f"people/{CONFIRMATIONS}/{item.file}", data
 
 
 def _facts(_sources: Sources, record: RunRecord, events: Sequence[Event]) -> Iterator[tuple[str, bytes]]:

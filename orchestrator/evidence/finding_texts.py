@@ -6,7 +6,7 @@ from typing import get_args
 from orchestrator.model.base import Title
 from orchestrator.model.event import CheckRecord
 from orchestrator.model.evidence import Approval
-from orchestrator.model.record import AbortRecord, DecisionRecord, Interruption, RunRecord, StepRecord
+from orchestrator.model.record import AbortRecord, DecisionRecord, Interruption, Promotion, RunRecord, StepRecord
 from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import Difference, GatewayTimes, ObjectiveResult, ObjectiveState
 from orchestrator.report.context import Context
@@ -25,6 +25,18 @@ def break_glass(record: RunRecord, item: Approval) -> Texts:
         Title(
             zh=f"{name.zh}未经双人复核启动本次处置，理由：{item.note or '未说明'}。",
             en=f"{name.en} began this run alone, because: {item.note or 'not stated'}.",
+        ),
+    )
+
+
+def promoted(record: RunRecord, item: Promotion) -> Texts:
+    people = {person.id: person.name for person in record.topology.people.people}
+    name = people.get(item.by, Title(zh=item.by, en=item.by))
+    return (
+        Title(zh="演练转应急须由他人事后补批", en="A promotion has to be reviewed by somebody else"),
+        Title(
+            zh=f"{name.zh}将演练转为应急处置，理由：{item.reason}。",
+            en=f"{name.en} promoted the drill, because: {item.reason}.",
         ),
     )
 

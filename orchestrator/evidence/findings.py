@@ -135,6 +135,8 @@ def _reviews(record: RunRecord) -> Iterator[Problem]:
     for item in record.approvals:
         if item.kind is StatementKind.BREAK_GLASS:
             yield Problem(FindingKind.REVIEW, item.by, *texts.break_glass(record, item))
+    if record.promotion:
+        yield Problem(FindingKind.REVIEW, record.promotion.by, *texts.promoted(record, record.promotion))
 
 
 def _objectives(record: RunRecord) -> Iterator[Problem]:

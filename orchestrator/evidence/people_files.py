@@ -6,6 +6,7 @@ from typing import Any
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.record import RunRecord
 
+CONFIRMATIONS = "confirmations"  # what people have handed in, in a run's folder
 Json = dict[str, Any]
 
 
@@ -26,6 +27,11 @@ def decisions(record: RunRecord) -> Json:
         "aborts": [item.model_dump(mode="json") for item in record.aborts],
         "interruptions": [item.model_dump(mode="json") for item in record.interruptions],
     }
+
+
+def confirmations(record: RunRecord) -> Json:
+    """What people have said of their own steps, with the files that they have handed in."""
+    return {"confirmations": [item.model_dump(mode="json") for item in record.confirmations]}
 
 
 def calls(record: RunRecord, events: Sequence[Event]) -> Json:

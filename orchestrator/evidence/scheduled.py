@@ -26,12 +26,33 @@ def held(lines: Sequence[LedgerLine], site: str, zone: str) -> list[Held]:
 
 def _held(opened: dict[str, Any], closed: dict[str, Any], zone: str) -> Held | None:
     mode = is_held(Mode(opened["mode"]), simulated=bool(opened["simulated"]))
-    if mode is None or closed["outcome"] == "not_started":
+    if mode is None or closed["outcome"] == "not_started" or opened.get("fails_back"):
         return None
     fault = closed["fault"]
     failed = [*fault["centres"], *fault["carriers"], *fault["hosts"]] or [*fault["lines"]]
-    at = local(datetime.fromisoformat(opened["started_at"]).timestamp(), zone)
-    return Held(opened["run"], scenario_key(opened["drill"], failed), mode, at, closed["outcome"])
+    return Held(opened["run"], scenario_key(opened["drill"], failed), mode, _began(opened, zone), closed["outcome"])
+
+
+def is_under_way(lines: Sequence[LedgerLine], site: str, zone: str, entry: Entry) -> bool:
+    """Whether a run of the entry's drill began in time and is not over: what it is of is told when it closes."""
+    closed = {line.data["run"] for line in lines if line.kind is LedgerKind.RUN_CLOSED}
+    found = [
+        line.data
+        for line in lines
+        if line.kind is LedgerKind.RUN_OPENED and line.data["site"] == site and line.data["run"] not in closed
+    ]
+    rule = entry.subject.rule
+    return any(
+        item["drill"] == rule.drill
+        and is_held(Mode(item["mode"]), simulated=bool(item["simulated"])) is rule.mode
+        and entry.first <= _began(item, zone).date()
+        and _began(item, zone) < entry.missed_at
+        for item in found
+    )
+
+
+def _began(opened: dict[str, Any], zone: str) -> datetime:
+    return local(datetime.fromisoformat(opened["started_at"]).timestamp(), zone)
 
 
 def missed_id(site: str, entry: Entry) -> str:

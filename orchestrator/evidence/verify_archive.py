@@ -5,7 +5,7 @@ anew: copies of the ledger in packs that others have, stamps of a foreign author
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from orchestrator.evidence.strict_json import NotStrict, strict, strict_line
 from orchestrator.evidence.trust import Fault, Findings, Trust, trust_of
 from orchestrator.evidence.verify import look_at_pack
 from orchestrator.evidence.verify_content import CLOCK_STEP, Contents, at_of
+from orchestrator.evidence.verify_reviews import look_at_reviews
 from orchestrator.evidence.verify_seal import look_at_stamp, moment
 from orchestrator.model.evidence import LedgerHead
 
@@ -68,6 +69,7 @@ def look_at_archive(reports: Path, trust: Trust) -> Findings:
         _in_our_form(archive, run, packs.get(run))
     _head(archive, packs)
     _anchors(archive)
+    look_at_reviews(reports, LEDGER, archive.lines, trust, archive.found)
     if trust.anchor is None:
         archive.found.note("no --anchor was given: an archive that was rolled back as a whole cannot be told from this")
     return archive.found
@@ -131,7 +133,7 @@ def _one(archive: Archive, name: str, pack: Path | None) -> None:
     else:
         _lifetime(archive, name, run, pack)
     if pack is not None:
-        contents, found = look_at_pack(pack, Trust(archive.trust.signers, archive.trust.tsa))
+        contents, found = look_at_pack(pack, replace(archive.trust, anchor=None))
         archive.found.faults += [fault.under(f"{name}/pack") for fault in found.faults]
         if run is not None:
             _against_ledger(archive, name, run, pack, contents)

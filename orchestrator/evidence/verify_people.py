@@ -20,7 +20,7 @@ from orchestrator.evidence.verify_content import EVENTS, Contents, at_of
 from orchestrator.model.approval import Kept, Permit, PlanRequest, Signed
 from orchestrator.model.drill import Mode
 from orchestrator.model.people import People
-from orchestrator.model.plan import Phase, Plan
+from orchestrator.model.plan import Phase, Plan, Verb
 from orchestrator.rules.approvals import LASTING, Claim, permit
 
 STATEMENTS, SIGNERS = "people/statements", "allowed_signers"
@@ -57,10 +57,12 @@ def _look(folder: Path, contents: Contents, record: Mapping[str, Any], trust: Tr
 
 def _in_time(contents: Contents, granted: Permit, zone: str, plan: Plan, found: Findings) -> None:
     """What injects and switches was begun in the window that was approved, and while the approvals counted."""
-    phase = {step.id: step.phase for step in plan.steps}
+    phase = {step.id: step.phase for step in plan.steps if step.verb is not Verb.CONFIRM}
     forward: tuple[Phase | None, ...] = (Phase.INJECTING, Phase.SWITCHING)
     last = min((item.not_after for item in granted.consents if item.kind in LASTING), default=None)
     for event in contents.events:
+        if event["kind"] == "message" and event["data"].get("topic") == "promote":
+            return  # what follows is an incident, which waits for no window; the finding asks for its review
         if event["kind"] != "intent" or phase.get(str(event.get("step"))) not in forward:
             continue
         at = at_of(event)

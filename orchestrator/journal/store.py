@@ -16,39 +16,19 @@ from typing import Any
 
 from orchestrator.errors import JournalFailed, Refused, Superseded
 from orchestrator.journal.chain import GENESIS, body_of, link
+from orchestrator.journal.copied import Copied
+from orchestrator.journal.mirror import Mirror
 from orchestrator.journal.owner import is_gone, this_process
+from orchestrator.journal.schema import bring_up_to_date
 from orchestrator.model.approval import Permit
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan, canonical_json
 from orchestrator.ports import Clock, Message
 from orchestrator.rules.approvals import require
 
-VERSION = 2
 LEASE_S = 15.0  # our choice: an orchestrator that was silent for so long may be taken over although it lives
-_SCHEMA = """
-create table run (
-    run text primary key, plan text not null, plan_digest text not null, folder text not null,
-    status text not null, owner text not null, epoch integer not null
-) strict;
-create table event (
-    run text not null references run, seq integer not null, kind text not null, step text, attempt integer,
-    epoch integer not null, at text not null, data text not null, previous text not null, digest text not null,
-    primary key (run, seq)
-) strict;
-create unique index one_act_per_attempt on event (run, step, attempt, kind) where step is not null;
-create table lock (resource text primary key, run text not null references run, token integer not null) strict;
-create table inbox (
-    key text primary key, run text not null, topic text not null, data text not null, taken integer
-) strict;
-"""
-# What each version added to the one before it; a journal is brought up to date in one transaction.
-_MIGRATIONS = {
-    1: """
-alter table run add column place text not null default '{}';
-alter table run add column process text not null default '{}';
-alter table run add column lease_until real not null default 0;
-""",
-}
+_BEFORE_EFFECTS = (EventKind.INTENT, EventKind.UNDO_INTENT)
+BEHIND = "second_room_behind"  # the note of a run whose copy does not keep up
 _BUSY_MS = 5000  # our choice: longest wait for another process's transaction
 CLOSED = "closed"
 
@@ -80,9 +60,14 @@ class RunState:
 class SqliteJournal:
     """Journal port on SQLite. One connection, used by one thread."""
 
-    def __init__(self, path: Path, clock: Clock, mask: Callable[[Any], Any] = lambda data: data) -> None:
-        """`mask` takes out of an event's data what must be told nowhere: the chain can never be corrected later."""
+    def __init__(
+        self, path: Path, clock: Clock, mask: Callable[[Any], Any] = lambda data: data, mirror: Mirror | None = None
+    ) -> None:
+        """`mask` takes out of an event's data what must be told nowhere: the chain can never be corrected later.
+        `mirror` has each event in the second room before `append` returns, or the run goes on without it.
+        """
         self._clock = clock
+        self._mirror = mirror
         self._mask = mask
         self._path = path
         try:
@@ -94,7 +79,7 @@ class SqliteJournal:
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")
             self._db.execute("pragma foreign_keys=on")
-            self._migrate()
+            bring_up_to_date(self._db)
         except BaseException as error:
             self._db.close()
             if isinstance(error, sqlite3.Error):
@@ -105,19 +90,9 @@ class SqliteJournal:
         return Refused("JOURNAL", f"{self._path}: cannot be opened ({error}); nothing was touched")
 
     def close(self) -> None:
+        if self._mirror:
+            self._mirror.close()
         self._db.close()
-
-    def _migrate(self) -> None:
-        version = self._db.execute("pragma user_version").fetchone()[0]
-        if version > VERSION:
-            raise Refused(
-                "JOURNAL_VERSION",
-                f"the journal has format {version}, this program knows {VERSION}; use the program that wrote it",
-            )
-        if version < VERSION:
-            todo = [] if version else [_SCHEMA]
-            todo += [text for number, text in _MIGRATIONS.items() if number >= version]
-            self._db.executescript(f"begin immediate;{''.join(todo)}pragma user_version={VERSION};commit;")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -189,6 +164,7 @@ class SqliteJournal:
             if permit is not None:
                 opened["permit"] = permit.model_dump(mode="json")
             self._insert(run, 1, EventKind.OPENED, opened, None, None)
+        self._carry_over(run, 1, 1)
         return 1
 
     def _refuse_locked(self, resources: Sequence[str]) -> None:
@@ -212,6 +188,7 @@ class SqliteJournal:
         Refused RUNNING while its orchestrator is at work, RUN_CLOSED where there is nothing left to do.
         """
         self._is_sound()
+        self._expect_not_lost(run)
         with self._transaction():
             found = self.state(run)
             now = self._clock.now()
@@ -233,10 +210,93 @@ class SqliteJournal:
                 (epoch, owner, canonical_json(this_process()).decode(), now + LEASE_S, run),
             )
             self._db.execute("update lock set token = ? where run = ?", (epoch, run))
-            self._insert(
-                run, epoch, EventKind.RESUMED, {"owner": owner, "silent_since": found.last_sign_at}, None, None
-            )
+            resumed: dict[str, Any] = {"owner": owner, "silent_since": found.last_sign_at}
+            if "copied" in found.place:  # said once, by the first orchestrator after it
+                resumed["copied"] = found.place["copied"]
+                place = {key: value for key, value in found.place.items() if key != "copied"}
+                self._db.execute("update run set place = ? where run = ?", (canonical_json(place).decode(), run))
+            event = self._insert(run, epoch, EventKind.RESUMED, resumed, None, None)
+        self._carry_over(run, epoch, event.seq)
         return epoch
+
+    def adopt(self, copied: Copied, epoch: int, folder: Path, said: Mapping[str, Any]) -> None:
+        """Take a run in from its copy, as one whose orchestrator is gone; it stands at `epoch`.
+
+        `folder` has what lay in the run's folder; `said`: who took it over and why, which RESUMED will tell.
+        """
+        opening = copied.opening
+        self._is_sound()
+        with self._transaction():
+            self.expect_free(copied)
+            states = [item.data["state"] for item in copied.events if item.kind is EventKind.STATE]
+            self._db.execute(
+                "insert into run values (?, ?, ?, ?, ?, ?, ?, ?, '{}', ?)",
+                (
+                    opening.run,
+                    canonical_json(opening.plan.model_dump(mode="json")).decode(),
+                    opening.plan.digest,
+                    str(folder),
+                    states[-1] if states else "planned",
+                    opening.owner,
+                    epoch,
+                    canonical_json({**_moved(opening.place, opening.folder, folder), "copied": dict(said)}).decode(),
+                    copied.last_sign_at + LEASE_S,
+                ),
+            )
+            for line in copied.lines:
+                self._write(line.epoch, line.event)
+            self._db.executemany(
+                "insert into lock values (?, ?, ?)", [(item, opening.run, epoch) for item in sorted(opening.resources)]
+            )
+
+    def expect_free(self, copied: Copied) -> None:
+        """Refused: HERE_ALREADY; LOCKED by another run that is here."""
+        run = copied.opening.run
+        if self._db.execute("select 1 from run where run = ?", (run,)).fetchone():
+            raise Refused(
+                "HERE_ALREADY", f"run {run} is in this controller's journal; `drillctl status {run}` shows it"
+            )
+        self._refuse_locked(sorted(copied.opening.resources))
+
+    def _expect_not_lost(self, run: str) -> None:
+        """Refused TAKEN_OVER: somebody goes on with it from its copy."""
+        if self._mirror is None:
+            return
+        self._mirror.look(run)
+        if lost_to := self._mirror.lost_to(run):
+            raise Refused(
+                "TAKEN_OVER",
+                f"expected run {run} to be this controller's, found it taken over from its copy in the second room by "
+                f"{lost_to}; `drillctl resume` there goes on with it",
+            )
+
+    def _carry_over(self, run: str, epoch: int, seq: int, *, wait: bool = True) -> None:
+        """Have the event in the second room. A copy that does not keep up is noted, once in a run, and holds nothing
+        up. Superseded: somebody goes on with the run from there.
+
+        Without `wait` it is there before the next that waits: a result that is lost is looked for, an intent is not.
+        """
+        if self._mirror is None:
+            return
+        trouble = self._mirror.keep_up(run, seq, wait=wait)
+        self._expect_ours(run)
+        if trouble is not None and not self._is_noted(run):
+            text = f"the copy in the second room does not keep up, and the run goes on without it: {trouble}"
+            with self._transaction():
+                self._still_ours(run, epoch)
+                self._insert(run, epoch, EventKind.NOTE, {"what": BEHIND, "text": text}, None, None)
+
+    def _is_noted(self, run: str) -> bool:
+        what = "select 1 from event where run = ? and kind = 'note' and json_extract(data, '$.what') = ?"
+        return self._db.execute(what, (run, BEHIND)).fetchone() is not None
+
+    def _expect_ours(self, run: str) -> None:
+        lost_to = self._mirror.lost_to(run) if self._mirror else None
+        if lost_to:
+            raise Superseded(
+                f"run {run} was taken over from its copy in the second room by {lost_to}; this one stops and changes "
+                "nothing"
+            )
 
     def _is_sound(self) -> None:
         """Whether the file is whole, before a run relies on it."""
@@ -263,8 +323,11 @@ class SqliteJournal:
         """Say that this orchestrator is alive."""
         with self._transaction():
             self._still_ours(run, epoch)
+        if self._mirror:
+            self._mirror.beat(run, self._clock.now())
 
     def _still_ours(self, run: str, epoch: int) -> None:
+        self._expect_ours(run)
         current = self._db.execute("select epoch from run where run = ?", (run,)).fetchone()
         if current is None or current[0] != epoch:
             raise Superseded(f"run {run} was taken over by another orchestrator; this one stops and changes nothing")
@@ -292,7 +355,12 @@ class SqliteJournal:
             if kind is EventKind.CLOSED:
                 self._db.execute("update run set status = ? where run = ?", (CLOSED, run))
                 self._db.execute("delete from lock where run = ?", (run,))
-            return self._insert(run, epoch, kind, data, step, attempt)
+            event = self._insert(run, epoch, kind, data, step, attempt)
+        if kind is not EventKind.CLOSED:
+            self._carry_over(run, epoch, event.seq, wait=kind in _BEFORE_EFFECTS)
+        elif self._mirror:  # nothing comes after it, whatever the copy is at
+            self._mirror.keep_up(run, event.seq)
+        return event
 
     def _insert(
         self, run: str, epoch: int, kind: EventKind, data: Mapping[str, Any], step: str | None, attempt: int | None
@@ -315,11 +383,15 @@ class SqliteJournal:
             digest="",
         )
         event = draft.model_copy(update={"digest": link(previous, body_of(draft))})
-        self._db.execute(
-            "insert into event values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (run, seq, kind.value, step, attempt, epoch, at, text, previous, event.digest),
-        )
+        self._write(epoch, event)
         return event
+
+    def _write(self, epoch: int, event: Event) -> None:
+        row = (event.run, event.seq, event.kind.value, event.step, event.attempt, epoch, event.at)
+        text = canonical_json(event.data).decode()
+        self._db.execute(
+            "insert into event values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, text, event.previous, event.digest)
+        )
 
     def events(self, run: str) -> list[Event]:
         with self._reading():
@@ -368,7 +440,8 @@ class SqliteJournal:
             data = {"topic": message.topic, "key": message.key, **message.data}
             event = self._insert(run, epoch, EventKind.MESSAGE, data, None, None)
             self._db.execute("update inbox set taken = ? where key = ?", (event.seq, message.key))
-            return event
+        self._carry_over(run, epoch, event.seq, wait=False)
+        return event
 
     # -- locks ----------------------------------------------------------------------------------------
 
@@ -377,3 +450,12 @@ class SqliteJournal:
         with self._reading():
             rows = self._db.execute("select resource from lock where run = ? order by resource", (run,)).fetchall()
         return [row[0] for row in rows]
+
+
+def _moved(place: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
+    """Where the run happens, with paths below its folder as they are here."""
+    found = dict(place)
+    inventory = found.get("inventory")
+    if inventory and Path(inventory).is_relative_to(old):
+        found["inventory"] = str(new / Path(inventory).relative_to(old))
+    return found

@@ -21,8 +21,7 @@ def load_schedule(folder: Path, drills: Sequence[Drill]) -> Schedule:
         raise DefinitionError(
             f"{path}: expected the site's schedule, found none; docs/how-to/schedule-drills.md shows how one is written"
         )
-    document = read(path)
-    schedule = parse(Schedule, document)
+    document, schedule = read(path), read_schedule(folder)
     known = {drill.drill: drill for drill in drills}
     problems = [
         Problem(("rules", index, *problem.path), problem.message)
@@ -32,6 +31,11 @@ def load_schedule(folder: Path, drills: Sequence[Drill]) -> Schedule:
     if problems:
         raise DefinitionError([document.located(problem) for problem in problems])
     return schedule
+
+
+def read_schedule(folder: Path) -> Schedule:
+    """The file as it stands, whatever drills there are."""
+    return parse(Schedule, read(folder / FILE))
 
 
 def _problems(rule: ScheduleRule, drills: Mapping[str, Drill]) -> Iterator[Problem]:

@@ -1,12 +1,16 @@
 """A site's folder (`inventory/<site>/`) and its catalogues → Topology, with the digest of what was read."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import DefinitionError, Problem
+from orchestrator.loader.access import FILE as ACCESS
+from orchestrator.loader.access import load_access
 from orchestrator.loader.document import Document, FieldPath, parse, read
+from orchestrator.model.access import Access
+from orchestrator.model.records import RECORDS
 from orchestrator.model.topology import Host, Router, Topology
 
 FILES = ("topology.yml", "profiles.yml", "hosts.yml", "people.yml")
@@ -15,12 +19,22 @@ SIGNERS = "allowed_signers"  # keys of those who may sign, as OpenSSH has them; 
 
 @dataclass(frozen=True)
 class LoadedSite:
-    """A site as read: its folder, topology, and sha256 over all files it was read from."""
+    """A site as read: its folder, topology, and sha256 over all files it was read from.
+
+    `files`: those, and the firm's records where it has any. `access`: how it is reached over the real network; None:
+    never.
+    """
 
     folder: Path
     topology: Topology
     digest: str
     files: tuple[Path, ...]
+    access: Access | None = None
+    is_simulated: bool = False
+
+    def simulated(self) -> "LoadedSite":
+        """As the twin has it, where every host is scriptable."""
+        return replace(self, topology=self.topology.as_simulated(), is_simulated=True)
 
 
 def load_site(folder: Path) -> LoadedSite:
@@ -34,7 +48,7 @@ def load_site(folder: Path) -> LoadedSite:
     for part in ("profiles", "people"):
         document.place(part, read(folder / f"{part}.yml"))
     files = [folder / name for name in FILES]
-    files += [folder / SIGNERS] if (folder / SIGNERS).is_file() else []
+    files += [folder / name for name in (SIGNERS, ACCESS) if (folder / name).is_file()]
     catalogues = document.data.pop("catalogue", None) or []
     if not isinstance(catalogues, list):
         problem = Problem(("catalogue",), f"expected a list, as [sscc], found {catalogues!r}")
@@ -48,11 +62,14 @@ def load_site(folder: Path) -> LoadedSite:
         files.append(catalogue)
         document.merge(read(catalogue))
     topology = parse(Topology, document)
-    _hosts_agree(folder / "hosts.yml", topology)
+    hosts, known = read(folder / "hosts.yml"), inventory_hosts(folder / "hosts.yml")
+    _hosts_agree(hosts, known, topology)
+    access = load_access(folder, topology, hosts, known)
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return LoadedSite(folder, topology, digest.hexdigest(), tuple(files))
+    files += [folder / RECORDS] if (folder / RECORDS).is_file() else []  # kept with a run; an edit voids no approval
+    return LoadedSite(folder, topology, digest.hexdigest(), tuple(files), access)
 
 
 def inventory_hosts(path: Path) -> dict[str, tuple[tuple[str | int, ...], dict[str, Any]]]:
@@ -95,10 +112,10 @@ def _collect(
         _collect(body.get("children") or {}, (*path, name, "children"), variables, found)
 
 
-def _hosts_agree(path: Path, topology: Topology) -> None:
+def _hosts_agree(
+    document: Document, known: dict[str, tuple[tuple[str | int, ...], dict[str, Any]]], topology: Topology
+) -> None:
     """Each gateway host and CE router stands in hosts.yml with the address that topology.yml gives."""
-    document = read(path)
-    known = inventory_hosts(path)
     problems = []
     items: list[Host | Router] = [*topology.hosts, *topology.routers]
     for item in items:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from orchestrator.model.base import Frozen, Id
+from orchestrator.model.disaster import Disaster
 from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Plan, canonical_json
 
@@ -106,6 +107,8 @@ class Permit(Frozen):
     latest_return_at: Annotated[float | None, Field(description="Seconds since the epoch; then restoration begins")] = (
         None
     )
+    again: Annotated[str, Field(description="Why gateways were switched although they were switched too often")] = ""
+    disaster: Annotated[Disaster | None, Field(description="What D is counted from, as the operator said")] = None
 
 
 def whole_seconds(moment: float) -> datetime:

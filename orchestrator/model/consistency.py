@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
 from orchestrator.errors import Problem
+from orchestrator.model.people import PersonRole
 from orchestrator.model.topology import CentreRole, CertificateKind, Gateway, GatewayClass, LineKind, Role, Topology
 
 
@@ -31,6 +32,7 @@ def problems(topology: Topology) -> Iterator[Problem]:
     """Everything that makes an inventory wrong as a whole, each with its field."""
     yield from _unique_ids(topology)
     yield from _references(topology)
+    yield from _hands(topology)
     yield from _addresses(topology)
     yield from _lines(topology)
     yield from _fronts(topology)
@@ -109,6 +111,20 @@ def _references(t: Topology) -> Iterator[Problem]:
         if gateway.certificate is not None:
             where = ("gateways", i, "certificate")
             yield from _unknown(where, "certificate of its own list", gateway.certificate, set(gateway.certificates))
+
+
+_OPERATORS = (PersonRole.OPERATOR, PersonRole.GATEWAY_OPERATOR)
+
+
+def _hands(t: Topology) -> Iterator[Problem]:
+    """Who works on a host that is not scriptable is there, and an operator."""
+    known = sorted(person.id for person in t.people.people if set(_OPERATORS) & set(person.roles))
+    for index, host in enumerate(t.hosts):
+        if host.hands is not None and host.hands not in known:
+            yield Problem(
+                ("hosts", index, "hands"),
+                f"expected an operator of people.yml ({', '.join(known) or 'it has none'}), found {host.hands!r}",
+            )
 
 
 def _inside(

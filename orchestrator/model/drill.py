@@ -5,8 +5,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.model.base import Frozen, Id, Seconds, Title
+from orchestrator.model.base import AtLeastOne, Frozen, Id, Seconds, Title
 from orchestrator.model.topology import CentreRole, GatewayClass
+
+CONFIRM = "confirm-"  # what the id of a person's step begins with
 
 
 class Mode(StrEnum):
@@ -89,7 +91,7 @@ class Metric(StrEnum):
     SWITCH_TIME = "switch_time_s"  # connection broken → login restored, the largest of the class
     RECOVERY_TIME = "recovery_time_s"  # fault (or GO) → last gateway of the class logged in
     DATA_GAP = "data_gap_s"  # last market-data sequence before → first after, the largest
-    DR_DEADLINE = "dr_deadline_d"  # days from D to the last gateway logged in at the DR centre
+    DR_DEADLINE = "dr_deadline_d"  # days from D to the last milestone; without any, to the last gateway logged in
 
 
 class Objective(Frozen):
@@ -102,6 +104,13 @@ class Objective(Frozen):
     limit: Annotated[float, Field(gt=0)]
     unit: Annotated[str, Field(pattern="^(s|d)$")]
     source: str
+
+    @model_validator(mode="after")
+    def _whole_days(self) -> Self:
+        """D+N is counted in days of a calendar."""
+        if self.metric is Metric.DR_DEADLINE and self.limit % 1:
+            raise ValueError(f"expected a whole number of days for {self.metric}, found {self.limit:g}")
+        return self
 
 
 class Check(StrEnum):
@@ -144,6 +153,57 @@ class StopConditions(Frozen):
     ] = ()
 
 
+class Gate(StrEnum):
+    """The phases between which people's steps stand; `Phase` of the plan has the same words."""
+
+    INJECTING = "injecting"
+    SWITCHING = "switching"
+    VERIFYING = "verifying"
+    HOLDING = "holding"
+    RESTORING = "restoring"
+    CLOSING = "closing"
+
+
+REAL = (Mode.DRILL, Mode.INCIDENT)
+_NO_GATE = "expected one of before and after, found neither"
+
+
+class ManualStep(Frozen):
+    """What a person does and then confirms. A gate: the phase after it does not begin before it is confirmed."""
+
+    id: Id
+    title: Title
+    owner: Annotated[Id, Field(description="A role of people.yml, or a person's id")]
+    before: Annotated[Gate | None, Field(description="The phase that does not begin without it")] = None
+    after: Annotated[Gate | None, Field(description="The phase after which it stands")] = None
+    expected: Annotated[Title, Field(description="What has to be so when it is confirmed")]
+    evidence: Annotated[bool, Field(description="A file has to be handed in with it")] = False
+    due_d: Annotated[int, Field(ge=1, le=30, description="Days after it was asked for")] = 3  # our choice
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1, description="Where it stands; never in a rehearsal")] = REAL
+
+    @model_validator(mode="after")
+    def _stands_somewhere(self) -> Self:
+        if (self.before is None) is (self.after is None):
+            raise ValueError("expected one of before and after, found both" if self.before else _NO_GATE)
+        if self.after in (Gate.RESTORING, Gate.CLOSING):
+            raise ValueError(f"expected after injecting, switching, verifying or holding, found {self.after}")
+        if Mode.REHEARSAL in self.modes:
+            raise ValueError("expected modes drill and incident, found rehearsal: nobody is there to confirm")
+        return self
+
+
+class MilestoneSpec(Frozen):
+    """Something that has to be reached by D+N. `met_by`: `paths`, `repoint` or `take-over` for the last of its waves,
+    or the id of a step, as `settle` or `confirm-live`.
+    """
+
+    id: Id
+    title: Title
+    owner: Annotated[Id, Field(description="A role of people.yml, or a person's id")]
+    met_by: Annotated[tuple[Id, ...], AtLeastOne, Field(description="It is met once all of these are done")]
+    due_d: Annotated[int, Field(ge=1, le=30, description="D+N")]
+
+
 class Drill(Frozen):
     """A drill: what fails, how the firm responds, what must hold."""
 
@@ -162,7 +222,8 @@ class Drill(Frozen):
     objectives: tuple[Objective, ...] = ()
     stop: StopConditions = StopConditions()
     checks: Checks
-    manual: Annotated[tuple[Title, ...], Field(description="What people do beside the tool")] = ()
+    manual: Annotated[tuple[ManualStep, ...], Field(description="What people do and confirm")] = ()
+    milestones: Annotated[tuple[MilestoneSpec, ...], Field(description="What has to be reached by D+N")] = ()
 
     @model_validator(mode="after")
     def _references_are_parameters(self) -> Self:
@@ -177,6 +238,28 @@ class Drill(Frozen):
         missing = [mode for mode in Mode if mode not in self.responses]
         if missing:
             raise ValueError(f"expected a default response for every mode, missing {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _each_step_of_people_once(self) -> Self:
+        for field, names in (
+            ("manual", [item.id for item in self.manual]),
+            ("milestones", [item.id for item in self.milestones]),
+        ):
+            twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+            if twice:
+                raise ValueError(f"expected each id of {field} once, found {twice} again")
+        return self
+
+    @model_validator(mode="after")
+    def _milestones_rest_on_what_is_confirmed(self) -> Self:
+        """Steps of people are known here; the others only once there is a plan."""
+        known = {f"{CONFIRM}{item.id}" for item in self.manual}
+        for item in self.milestones:
+            wrong = next((name for name in item.met_by if name.startswith(CONFIRM) and name not in known), None)
+            if wrong:
+                named = ", ".join(sorted(known)) or "none: manual is empty"
+                raise ValueError(f"expected met_by of milestone {item.id} to be a step ({named}), found {wrong}")
         return self
 
     def canonical(self) -> dict[str, Any]:

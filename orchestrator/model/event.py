@@ -16,7 +16,7 @@ class EventKind(StrEnum):
     RESUMED = "resumed"  # another orchestrator has taken the run over, with the last sign of life before
     INTERRUPTED = "interrupted"  # an intent was found open
     SETTLED = "settled"  # what became of it: by its guard, a look, its own policy or a person
-    MESSAGE = "message"  # an abort or a decision that somebody asked for, or a call that was made
+    MESSAGE = "message"  # an abort or a decision that somebody asked for, a call that was made, what was confirmed
     WAITING = "waiting"  # a person has to decide, with who and what
     UNDO_INTENT = "undo_intent"
     UNDO_DONE = "undo_done"
@@ -26,6 +26,9 @@ class EventKind(StrEnum):
     FAULT_OFF = "fault_off"
     MEASURED = "measured"
     NOTE = "note"
+    DAYS = "days"  # the trading days as they were known when the run was opened, for D+N
+    ALARM = "alarm"  # D+1 or D+2 has passed, with the milestones that are open
+    OUTAGE = "outage"  # minutes of outage in trading hours: near the limit, past it, or counted at the end
     VERDICT = "verdict"
     CLOSED = "closed"
 

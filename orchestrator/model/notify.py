@@ -10,16 +10,24 @@ from orchestrator.model.drill import Mode
 
 
 class NoticeKind(StrEnum):
-    """What is worth telling of a run."""
+    """What is worth telling of a run, of the schedule and of the inventory."""
 
     OPENED = "opened"
     FAULT_ON = "fault-on"
     SWITCHED = "switched"
     WAITING = "waiting"  # a person has to decide, or an incident is stopped and held
     LATE = "late"  # a step was not done within its deadline
+    PROMOTED = "promoted"  # a drill became an incident
+    OUTAGE = "outage"  # in trading hours: near the limit from which it is to be reported, or past it
     ABORTED = "aborted"  # by a person, a stop condition or an error; or it did not begin
+    ALARM = "alarm"  # D+1 or D+2 has passed, and milestones are open
     RESTORED = "restored"  # and proved
     CLOSED = "closed"  # with the verdict
+    SCHEDULED = "scheduled"  # an entry of the schedule comes, or its rehearsal could not begin by itself
+    MISSED = "missed"  # an entry was missed, or a drill is overdue
+    AUDIT = "audit"  # an unattended audit has found something new
+    SECOND_ROOM = "second-room"  # the copy in the second room does not keep up with a run
+    UNATTENDED = "unattended"  # a run has lost its orchestrator, or waits for a person for too long
     TEST = "test"  # `drillctl notify --test`
 
 
@@ -47,8 +55,10 @@ class Channel(Frozen):
     modes: Annotated[tuple[Mode, ...], AtLeastOne, Field(description="Of which runs")] = tuple(Mode)
 
     def wants(self, notice: "Notice") -> bool:
-        """A test goes to everybody."""
-        return notice.kind is NoticeKind.TEST or (notice.kind in self.events and notice.mode in self.modes)
+        """A test goes to everybody; an audit is of no run, and so of no mode."""
+        if notice.kind is NoticeKind.TEST:
+            return True
+        return notice.kind in self.events and (notice.kind is NoticeKind.AUDIT or notice.mode in self.modes)
 
 
 class NotifySettings(Frozen):

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from orchestrator.model.base import Frozen, Seconds, Title
+from orchestrator.model.disaster import Milestone
 from orchestrator.model.drill import Check, Checks, FaultManner, Mode, Objective, Response, StopConditions
+from orchestrator.model.failback import FailsBack
 from orchestrator.model.topology import GatewayClass
 
 
@@ -45,11 +47,13 @@ class Action(StrEnum):
     HOT_STANDBY = (
         "hot-standby"  # its host fails; its pair has a number of its own and is logged in: nothing is switched
     )
+    HOME = "home"  # failback: goes back to where it was before the incident
+    GIVE_BACK = "give-back"  # failback: the cold standby that the incident started is stopped again
 
     @property
     def stays_down(self) -> bool:
         """Whether the gateway itself is not expected to work while the fault lasts."""
-        return self in (Action.NO_BUSINESS, Action.TAKEN_OVER, Action.HOT_STANDBY)
+        return self in (Action.NO_BUSINESS, Action.TAKEN_OVER, Action.HOT_STANDBY, Action.GIVE_BACK)
 
 
 class Placement(Frozen):
@@ -83,6 +87,12 @@ class GatewayChange(Frozen):
     stands_in_for: Annotated[str | None, Field(description="Cold standby: the gateway whose number it starts with")] = (
         None
     )
+    # Left out of what is stored where it is none, so that the digest of any other plan is as it was without the field.
+    hands: str | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Who does and confirms everything on its host, which is not scriptable; none: this program does",
+    )
 
 
 class PathChange(Frozen):
@@ -109,6 +119,9 @@ class Phase(StrEnum):
     CLOSING = "closing"
 
 
+BEFORE_ANYTHING = (Phase.PRECHECKING, Phase.BASELINING)
+
+
 class Verb(StrEnum):
     """What a step does. Each that touches a target is one playbook."""
 
@@ -129,6 +142,7 @@ class Verb(StrEnum):
     WAIT = "wait"  # wait for a measured condition
     HOLD = "hold"
     PROVE = "prove"
+    CONFIRM = "confirm"  # a person does it and says so; nothing after it begins before
 
 
 class Policy(StrEnum):
@@ -142,7 +156,7 @@ class Policy(StrEnum):
 class Target(Frozen):
     """One thing a step acts on, with the arguments of the act."""
 
-    kind: Annotated[str, Field(pattern="^(gateway|router|fault|site)$")]
+    kind: Annotated[str, Field(pattern="^(gateway|router|fault|site|person)$")]
     name: str
     arguments: dict[str, Any] = {}
 
@@ -162,6 +176,16 @@ class Step(Frozen):
     deadline_s: Seconds
     wave: int | None = None
     checks: tuple[Check, ...] = ()
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        """Gateways on hosts that are not scriptable, of which a person says what is asked for here."""
+        return tuple(name for target in self.targets for name in target.arguments.get("hands", ()))
+
+    @property
+    def moves_by_hand(self) -> bool:
+        """Whether that person stops and starts the gateway, too."""
+        return any(target.arguments.get("moves") for target in self.targets)
 
 
 class Plan(Frozen):
@@ -183,8 +207,15 @@ class Plan(Frozen):
     objectives: tuple[Objective, ...]
     checks: Checks
     stop: StopConditions = StopConditions()
+    milestones: tuple[Milestone, ...] = ()
     steps: tuple[Step, ...]
     notes: tuple[Title, ...] = ()
+    # Left out of what is stored where it is none, so that the digest of any other plan is as it was without the field.
+    fails_back: FailsBack | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Failback: the incident that it brings home; `before` of a gateway is then where that has put it",
+    )
 
     @cached_property
     def digest(self) -> str:
@@ -197,14 +228,40 @@ class Plan(Frozen):
 
     @property
     def longest_s(self) -> float:
-        """Seconds after which it is over whatever happens, or a person has been called."""
-        return sum(step.deadline_s for step in self.steps)
+        """Seconds after which it is over whatever happens, or a person has been called. What people take days
+        for is not counted, but for what they do in place of this program: a window gates what injects and switches
+        only, and a drill that still waits for somebody at the latest return goes back then.
+        """
+        return sum(step.deadline_s for step in self.steps if step.verb is not Verb.CONFIRM or step.by_hand)
+
+    @property
+    def is_promoted(self) -> bool:
+        """As a promoted drill is read (`history.as_promoted`): its fault is lifted, and what the real one is nobody has
+        said, so that every front of a gateway's lists may serve.
+        """
+        fault = self.fault
+        known = fault.centres or fault.carriers or fault.lines or fault.hosts
+        return self.mode is Mode.INCIDENT and self.fails_back is None and not known
 
     @cached_property
     def fence_routers(self) -> tuple[str, ...]:
         """CE routers on which a host may have to be cut off from the fronts."""
         fences = (target for step in self.steps if step.verb is Verb.FENCE for target in step.targets)
         return tuple(sorted({router for target in fences for router in target.arguments["routers"]}))
+
+    @cached_property
+    def touching(self) -> frozenset[str]:
+        """Steps with the first of which everything has to be proved to be as it should be in the end."""
+        if self.fails_back:
+            found = (step for step in self.steps if step.phase is Phase.RESTORING and step.verb is not Verb.DISARM)
+        else:
+            found = (step for step in self.steps if step.phase in (Phase.INJECTING, Phase.SWITCHING))
+        return frozenset(step.id for step in found)
+
+    @property
+    def kind(self) -> str:
+        """What people call a run of it: its mode, or `failback`."""
+        return "failback" if self.fails_back else self.mode.value
 
     @cached_property
     def affected(self) -> tuple[GatewayChange, ...]:

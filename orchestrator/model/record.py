@@ -9,6 +9,7 @@ from pydantic import Field
 from orchestrator.model.base import Frozen, Title
 from orchestrator.model.event import CheckRecord, Outcome
 from orchestrator.model.evidence import Approval, Finding, FindingState, LedgerPlace
+from orchestrator.model.outage import Outage
 from orchestrator.model.plan import FaultSource, Phase, Plan, Verb
 from orchestrator.model.topology import Topology
 from orchestrator.model.verdict import Verdict
@@ -145,6 +146,14 @@ class DecisionRecord(Frozen):
     at: float
 
 
+class Promotion(Frozen):
+    """A running drill became an incident (演练转应急): a real fault had happened meanwhile."""
+
+    by: str
+    reason: str
+    at: float
+
+
 class AbortRecord(Frozen):
     """Somebody asked for an abort from outside the run."""
 
@@ -168,6 +177,61 @@ class CallRecord(Frozen):
     at: float
 
 
+class EvidenceFile(Frozen):
+    """A file that was handed in: `name` as its owner called it, `file` in the run's folder and in the pack."""
+
+    name: str
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size: int
+
+
+class ConfirmationRecord(Frozen):
+    """A person's word on a step of theirs. `at`: when it was so; `told_at`: when they said it."""
+
+    step: str
+    done: bool
+    by: str
+    at: float
+    told_at: float
+    note: str = ""
+    evidence: tuple[EvidenceFile, ...] = ()
+
+
+class DeadlineRecord(Frozen):
+    """When D+N is over, by calendar days and by trading days. None: the known trading days do not reach so far."""
+
+    days: int
+    calendar_at: float
+    trading_at: float | None
+
+
+class MilestoneRecord(Frozen):
+    """How a milestone of D+N stands at the end. `planned_at`: the earlier of its two deadlines."""
+
+    id: str
+    title: Title
+    owner: str
+    people: tuple[str, ...]
+    due_d: int
+    planned_at: float | None
+    met_at: float | None
+    state: Literal["met", "open", "late"]
+    confirmed: Annotated[tuple[ConfirmationRecord, ...], Field(description="What people said of its steps")] = ()
+
+
+class DisasterRecord(Frozen):
+    """The D+N clock of a run. `d_at`: what the site takes D for; None: D never came. `deadline`: the drill's own."""
+
+    definition: Literal["occurred", "declared"]
+    day_basis: Literal["calendar", "trading"]
+    occurred_at: float | None
+    declared_at: float | None
+    d_at: float | None
+    deadline: DeadlineRecord | None
+    milestones: tuple[MilestoneRecord, ...] = ()
+
+
 class RunRecord(Frozen):
     """One run, whole."""
 
@@ -189,7 +253,10 @@ class RunRecord(Frozen):
     interruptions: tuple[Interruption, ...] = ()
     decisions: tuple[DecisionRecord, ...] = ()
     aborts: tuple[AbortRecord, ...] = ()
+    promotion: Promotion | None = None
     calls: tuple[CallRecord, ...] = ()
+    confirmations: tuple[ConfirmationRecord, ...] = ()
+    disaster: Annotated[DisasterRecord | None, Field(description="None: the drill has no D+N")] = None
     checks: tuple[CheckRecord, ...]
     configurations: tuple[ConfigRecord, ...]
     interlocks: tuple[InterlockProof, ...]
@@ -199,6 +266,10 @@ class RunRecord(Frozen):
     journal: JournalHead
     approvals: tuple[Approval, ...] = ()
     announcement: Annotated[str | None, Field(description="Number of the exchange's announcement")] = None
+    outages: Annotated[
+        tuple[Outage, ...] | None,
+        Field(description="Outage in trading hours; None: nothing was counted (a rehearsal, or no session hours)"),
+    ] = None
     findings: Annotated[tuple[Finding, ...], Field(description="What this run found to be mended")] = ()
     earlier_findings: Annotated[
         tuple[FindingState, ...],

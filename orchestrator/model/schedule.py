@@ -15,6 +15,9 @@ from orchestrator.model.drill import Mode
 from orchestrator.model.hours import Weekday
 from orchestrator.model.local_time import LocalTime
 
+AUDIT_EVERY_HOURS = 24.0  # our choice: once a day
+WAITING_MINUTES = 30.0  # our choice: nobody has come by then
+
 
 class ScheduleRule(Frozen):
     """One drill that is held again and again, for each value of one parameter where it names one."""
@@ -50,6 +53,12 @@ class Schedule(Frozen):
 
     starts: Annotated[date, Field(description="When the policy came into force")]
     rules: Annotated[tuple[ScheduleRule, ...], Field(min_length=1)]
+    audit_every_hours: Annotated[float, Field(gt=0, le=8760, description="Of `serve`: between two audits")] = (
+        AUDIT_EVERY_HOURS
+    )
+    waiting_minutes: Annotated[
+        float, Field(gt=0, le=10080, description="Of `serve`: how long a run waits for a person before it is told")
+    ] = WAITING_MINUTES
 
     @model_validator(mode="after")
     def _each_rule_once(self) -> Self:

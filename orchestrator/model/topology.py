@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from orchestrator.model.base import Frozen, Id, Seconds, Title
+from orchestrator.model.disaster import DisasterSettings
 from orchestrator.model.people import People
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -99,6 +100,19 @@ class Site(Frozen):
             "unknown: no assist"
         ),
     ] = None
+    reportable_outage_s: Annotated[
+        Seconds, Field(description="Outage in trading hours from which an incident is to be reported (须报告)")
+    ] = 300  # rule on incident reporting of 2012: trading wholly or partly down for 5 minutes or more
+    outage_warning_share: Annotated[
+        float, Field(gt=0, le=1, description="Of reportable_outage_s: from there on a run warns")
+    ] = 0.6  # our choice: at five minutes two of them are left
+    flapping_switches: Annotated[
+        int, Field(ge=1, description="Runs that have switched a gateway: from so many on it counts as flapping")
+    ] = 2  # our choice
+    flapping_minutes: Annotated[float, Field(gt=0, description="The time that they are counted over")] = (
+        60  # our choice
+    )
+    disaster: Annotated[DisasterSettings, Field(description="How D+N is read")] = DisasterSettings()
 
     @field_validator("timezone")
     @classmethod
@@ -222,6 +236,17 @@ class Host(Frozen):
     router: Id
     management_address: IPv4Address
     site_address: IPv4Address
+    scriptable: Annotated[
+        bool, Field(description="false (Windows, a console): never connected to; `hands` does what has to be done")
+    ] = True
+    hands: Annotated[Id | None, Field(description="The operator of people.yml; required if not scriptable")] = None
+
+    @model_validator(mode="after")
+    def _somebody_works_on_it(self) -> Self:
+        if self.scriptable is (self.hands is not None):
+            wanted = "no hands, because it is scriptable" if self.scriptable else "hands, because it is not scriptable"
+            raise ValueError(f"expected {wanted}, found {self.hands or 'none'}")
+        return self
 
 
 class CertificateKind(StrEnum):
@@ -473,6 +498,28 @@ class Topology(Frozen):
     @cached_property
     def host(self) -> dict[str, Host]:
         return {item.id: item for item in self.hosts}
+
+    @cached_property
+    def scriptable_hosts(self) -> tuple[Host, ...]:
+        """The hosts that are ever connected to: whatever lists hosts to reach takes them from here."""
+        return tuple(host for host in self.hosts if host.scriptable)
+
+    @cached_property
+    def scriptable_gateways(self) -> tuple[Gateway, ...]:
+        """The gateways that are looked at and moved by this program; people do the others."""
+        return tuple(item for item in self.gateways if self.hands_of(item.host) is None)
+
+    def hands_of(self, host: str) -> str | None:
+        """Who works on a host that is not scriptable; None: it is."""
+        found = self.host.get(host)
+        return found.hands if found else None
+
+    def as_simulated(self) -> "Topology":
+        """As the twin has it, where every host is scriptable."""
+        if len(self.scriptable_hosts) == len(self.hosts):
+            return self
+        hosts = tuple(host.model_copy(update={"scriptable": True, "hands": None}) for host in self.hosts)
+        return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | {"hosts": hosts})
 
     @cached_property
     def gateway(self) -> dict[str, Gateway]:

@@ -73,6 +73,12 @@ class GatewayTimes(Frozen):
     line_after: str | None
     list_changed: bool
     came_back: Annotated[bool, Field(description="Logged in (receiving) where the plan expected it")]
+    # Left out of what is stored where it is none, as every other gateway's times are what was measured.
+    declared_by: str | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Nothing was measured: this person has confirmed it, or was to confirm it",
+    )
 
 
 class ClassTimes(Frozen):

@@ -10,7 +10,9 @@ from orchestrator.model.drill import HOST_MANNERS, Drill, FaultManner, Mode, Par
 from orchestrator.model.plan import Action, Fault, GatewayChange, Plan, digest_of
 from orchestrator.model.topology import LineKind, Topology
 from orchestrator.planner.handover import fence_waves
+from orchestrator.planner.hands import notes_of_hands, refuse_fences, with_hands
 from orchestrator.planner.network import lines_lost
+from orchestrator.planner.people import with_people
 from orchestrator.planner.placement import gateway_changes, path_changes
 from orchestrator.planner.question import Question
 from orchestrator.planner.standby import can_fence, routers_of
@@ -47,7 +49,11 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
     undriven = _undriven(topology, changes)
     if undriven and request.mode is not Mode.INCIDENT:
         raise Refused("FENCE_NOT_POSSIBLE", f"{undriven}; a host that nobody can reach could not be kept out")
-    changes = _numbered(topology, changes)
+    refuse_fences(topology, request.mode, changes)
+    changes = numbered(topology, changes)
+    planned = tuple(all_steps(topology, drill, request.mode, response, changes, paths))
+    changes, steps = with_hands(topology, request.mode, changes, planned)
+    peopled = with_people(topology.people, drill, request.mode, steps)
     return Plan(
         drill=drill.drill,
         title=drill.title,
@@ -65,12 +71,18 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
         objectives=drill.objectives,
         checks=drill.checks,
         stop=drill.stop,
-        steps=tuple(all_steps(topology, drill, request.mode, response, changes, paths)),
-        notes=(*_notes(topology, fault, drill), *_by_hand(undriven)),
+        milestones=peopled.milestones,
+        steps=peopled.steps,
+        notes=(
+            *_notes(topology, fault, drill),
+            *_by_hand(undriven),
+            *notes_of_hands(topology, request.mode, changes),
+            *peopled.notes,
+        ),
     )
 
 
-def _numbered(topology: Topology, changes: tuple[GatewayChange, ...]) -> tuple[GatewayChange, ...]:
+def numbered(topology: Topology, changes: tuple[GatewayChange, ...]) -> tuple[GatewayChange, ...]:
     """Each with its wave; a standby has that of the gateway it stands in for."""
     repointed = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
     waves = [*enumerate(repointed, 1), *enumerate(fence_waves(topology, changes), 1)]

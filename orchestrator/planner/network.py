@@ -17,6 +17,7 @@ class Network:
     dead_centres: frozenset[str] = frozenset()
     dead_lines: frozenset[str] = frozenset()
     moved: Mapping[PathKey, str] = field(default_factory=dict)
+    dead_routers: frozenset[str] = frozenset()
 
     def line_to(self, router: str, centre: str, _seen: frozenset[str] = frozenset()) -> str | None:
         """The line in use from a CE router to a centre, or None where nothing gets through.
@@ -24,7 +25,7 @@ class Network:
         A path over a linked router holds only if that router itself uses the line in question, because it
         forwards by its own table.
         """
-        if centre in self.dead_centres or router in _seen:
+        if centre in self.dead_centres or router in self.dead_routers or router in _seen:
             return None
         seen = _seen | {router}
         order = self.topology.router[router].paths.get(centre, ())
@@ -34,7 +35,7 @@ class Network:
 
     def candidates(self, router: str, centre: str) -> list[str]:
         """Lines that a router could use to a centre now, in its own order."""
-        if centre in self.dead_centres:
+        if centre in self.dead_centres or router in self.dead_routers:
             return []
         order = self.topology.router[router].paths.get(centre, ())
         return [line for line in order if self._usable(router, centre, line, frozenset({router}))]
@@ -55,8 +56,9 @@ class Network:
     def _multicast_line(self, router: str, front: Front) -> str | None:
         """Multicast is routed statically over one designated line per router; it does not fail over."""
         line = designated_line(self.topology, router, front)
-        alive = line is not None and line not in self.dead_lines and front.centre not in self.dead_centres
-        return line if alive else None
+        if line is None or line in self.dead_lines or front.centre in self.dead_centres:
+            return None
+        return None if {router, self.topology.line[line].router} & self.dead_routers else line
 
 
 def designated_line(topology: Topology, router: str, front: Front) -> str | None:
@@ -77,9 +79,10 @@ def designated_line(topology: Topology, router: str, front: Front) -> str | None
     )
 
 
-def under(topology: Topology, fault: Fault, out_of_service: Collection[str]) -> Network:
-    """The network while the fault lasts."""
-    return Network(topology, frozenset(fault.centres), frozenset(fault.lines) | frozenset(out_of_service))
+def under(topology: Topology, fault: Fault, out_of_service: Collection[str], routers: Collection[str] = ()) -> Network:
+    """The network while the fault lasts. `routers`: those that fail with it."""
+    dead_lines = frozenset(fault.lines) | frozenset(out_of_service)
+    return Network(topology, frozenset(fault.centres), dead_lines, dead_routers=frozenset(routers))
 
 
 def lines_lost(

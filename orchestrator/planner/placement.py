@@ -12,7 +12,7 @@ from orchestrator.model.topology import CertificateKind, Front, Gateway, Routing
 from orchestrator.planner.entry import entry_of
 from orchestrator.planner.network import Network, PathKey, under
 from orchestrator.planner.question import Question
-from orchestrator.planner.standby import carried_on, why_none
+from orchestrator.planner.standby import carried_on, runs, why_none
 
 
 def path_changes(question: Question) -> tuple[PathChange, ...]:
@@ -24,7 +24,8 @@ def path_changes(question: Question) -> tuple[PathChange, ...]:
     if question.response is Response.OBSERVE:
         return ()
     healthy = under(question.topology, Fault(manner=question.fault.manner), question.out_of_service)
-    network, found = under(question.topology, question.fault, question.out_of_service), dict[PathKey, PathChange]()
+    network = under(question.topology, question.fault, question.out_of_service, question.routers)
+    found = dict[PathKey, PathChange]()
     while True:
         change = next(_movable(question, network, healthy, found), None)
         if change is None:
@@ -85,7 +86,7 @@ def gateway_changes(question: Question, paths: tuple[PathChange, ...]) -> tuple[
     topology = question.topology
     before = under(topology, Fault(manner=question.fault.manner), question.out_of_service)
     during = replace(
-        under(topology, question.fault, question.out_of_service),
+        under(topology, question.fault, question.out_of_service, question.routers),
         moved={(item.router, item.centre): item.line_after for item in paths},
     )
     judged = [_judge(question, gateway, before, during) for gateway in topology.gateways if gateway.enabled]
@@ -99,16 +100,16 @@ def _judge(
     question: Question, gateway: Gateway, before: Network, during: Network
 ) -> tuple[GatewayChange, ...] | _Missing:
     """The entries of one gateway, or what is missing for it."""
-    start = _start(question.topology, gateway, before)
+    start = start_of(question.topology, gateway, before)
     if start is None:
         return _Missing("NO_PATH", _never_there(gateway))
-    if gateway.host in question.fault.hosts:
+    if not runs(question, gateway):
         return carried_on(question, gateway, start, during) or _Missing("NO_STANDBY", why_none(question, gateway))
-    change = _moved(question, gateway, start, during)
+    change = moved(question, gateway, start, during)
     return _Missing("NO_PATH", change) if isinstance(change, str) else (change,)
 
 
-def _start(topology: Topology, gateway: Gateway, before: Network) -> Placement | None:
+def start_of(topology: Topology, gateway: Gateway, before: Network) -> Placement | None:
     """Where it is before the fault: the first front of its list that it reaches."""
     listed = (topology.front[name] for name in gateway.servers)
     home = next((front for front in listed if before.line_of(gateway, front)), None)
@@ -123,7 +124,7 @@ def _never_there(gateway: Gateway) -> str:
     return f"gateway {gateway.id} ({gateway.number}) has no path even before the fault: {names} cannot be reached"
 
 
-def _moved(question: Question, gateway: Gateway, start: Placement, during: Network) -> GatewayChange | str:
+def moved(question: Question, gateway: Gateway, start: Placement, during: Network) -> GatewayChange | str:
     """The change of one gateway, or the sentence that says what path is missing."""
     topology = question.topology
     listed = [topology.front[name] for name in gateway.servers]

@@ -10,7 +10,10 @@ from orchestrator.model.topology import GatewayClass, Topology
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the planner, with every reference resolved."""
+    """What is asked of the planner, with every reference resolved.
+
+    Beside the fault there may be parts of the firm's own that fail: CE routers, gateways and certificates.
+    """
 
     topology: Topology
     fault: Fault
@@ -19,3 +22,6 @@ class Question:
     move_to: str | None
     classes: tuple[GatewayClass, ...]
     today: date
+    routers: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()

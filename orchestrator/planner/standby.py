@@ -21,14 +21,19 @@ def carried_on(
 ) -> tuple[GatewayChange, ...] | None:
     """The entries of a gateway whose host fails, with that of the cold standby that takes over; None: nobody can."""
     if question.response is Response.REPOINT:
-        cold = _taken_over(question, gateway, start, during)
+        cold = taken_over(question, gateway, start, during)
         if cold:
             return cold
-    hot = _hot_standby(question, gateway)
+    hot = _hot_standby(question, gateway, during)
     if hot is None:
         return None
+    return (stood_in(gateway, start, hot),)
+
+
+def stood_in(gateway: Gateway, start: Placement, hot: Gateway) -> GatewayChange:
+    """The entry of a gateway that is out while its hot standby goes on."""
     change = entry_of(gateway, start, None, Action.HOT_STANDBY, gateway.servers, _hot(gateway, hot))
-    return (change.model_copy(update={"standby": hot.id}),)
+    return change.model_copy(update={"standby": hot.id})
 
 
 def routers_of(topology: Topology, host: str) -> tuple[str, ...]:
@@ -42,20 +47,21 @@ def can_fence(topology: Topology, router: str) -> bool:
     return topology.router[router].driver == "linux"
 
 
-def _taken_over(question: Question, gateway: Gateway, start: Placement, during: Network) -> tuple[GatewayChange, ...]:
+def taken_over(question: Question, gateway: Gateway, start: Placement, during: Network) -> tuple[GatewayChange, ...]:
     """The first cold standby that is not on a failed host and reaches a front of its list."""
     topology = question.topology
     for standby in topology.cold_standbys(gateway.id):
         live = [name for name in standby.servers if during.line_of(standby, topology.front[name])]
-        if standby.host in question.fault.hosts or not live:
+        if not runs(question, standby) or not live:
             continue
         _number_can_be_freed(topology, gateway)
+        able = standby.model_copy(update={"certificate": certificate_left(question, standby)})
         front = topology.front[live[0]]
         place = Placement(
             front=front.id,
             centre=front.centre,
             line=during.line_of(standby, front),
-            certificate=_certificate(topology, standby, question.today),
+            certificate=_certificate(topology, able, question.today),
         )
         servers = standby.servers if standby.servers[0] == front.id else tuple(live)
         reason = _cold(gateway, standby)
@@ -68,10 +74,35 @@ def _taken_over(question: Question, gateway: Gateway, start: Placement, during: 
     return ()
 
 
-def _hot_standby(question: Question, gateway: Gateway) -> Gateway | None:
-    pair = question.topology.gateway.get(gateway.pair or "")
-    works = pair and pair.enabled and pair.number != gateway.number and pair.host not in question.fault.hosts
-    return pair if works else None
+def runs(question: Question, gateway: Gateway) -> bool:
+    """Whether it works where it stands: neither its host nor the gateway itself fails, and it has a certificate."""
+    gone = gateway.host in question.fault.hosts or gateway.id in question.gateways
+    return not gone and (gateway.certificate is None or bool(certificate_left(question, gateway)))
+
+
+def certificate_left(question: Question, gateway: Gateway) -> str | None:
+    """The certificate that it uses, or where that fails another of its own that is valid, tested and there (SSE-5.3).
+
+    An EKey is on one host (SSE-2.2b), and one that was never tested is not relied on (SSE-4.5).
+    """
+    if gateway.certificate is None or gateway.certificate not in question.certificates:
+        return gateway.certificate
+    by_id = {item.id: item for item in question.topology.certificates}
+    others = [by_id[name] for name in gateway.certificates if name not in question.certificates]
+    usable = (
+        item.id
+        for item in others
+        if _is_valid(item, question.today) and item.tested_on and item.host in (None, gateway.host)
+    )
+    return next(usable, None)
+
+
+def _hot_standby(question: Question, gateway: Gateway, during: Network) -> Gateway | None:
+    topology = question.topology
+    pair = topology.gateway.get(gateway.pair or "")
+    if pair is None or not pair.enabled or pair.number == gateway.number or not runs(question, pair):
+        return None
+    return pair if any(during.line_of(pair, topology.front[name]) for name in pair.servers) else None
 
 
 def _number_can_be_freed(topology: Topology, gateway: Gateway) -> None:

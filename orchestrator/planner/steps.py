@@ -57,7 +57,7 @@ def all_steps(
             30,
             [Target(kind="fault", name=drill.drill)],
         )
-    yield from _switching(topology, mode, response, affected, waves, paths)
+    yield from switching(topology, mode, response, affected, waves, paths)
     yield step_of(
         "snapshot-during",
         Phase.VERIFYING,
@@ -111,7 +111,7 @@ def _before(drill: Drill, affected: Sequence[GatewayChange]) -> Iterator[Step]:
     yield _checks(drill, Phase.BASELINING, "baseline", "基线检查", "check the baseline")
 
 
-def _switching(
+def switching(
     topology: Topology,
     mode: Mode,
     response: Response,

@@ -10,15 +10,18 @@ from orchestrator.history import (
     aborts,
     calls,
     check_records,
+    confirmations,
     decisions,
     epoch_s,
     interruptions,
+    outages,
     permit_of,
+    promotion,
     snapshots,
     step_results,
 )
 from orchestrator.journal import chain_is_valid
-from orchestrator.judge import judge, window_of
+from orchestrator.judge import judge, moving, window_of
 from orchestrator.model.approval import Permit
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind
 from orchestrator.model.evidence import Approval, LedgerPlace
@@ -35,6 +38,7 @@ from orchestrator.model.record import (
 from orchestrator.model.topology import GatewayClass, Topology
 from orchestrator.model.verdict import RunOutcome, Verdict
 from orchestrator.ports import Observations
+from orchestrator.report.disaster_record import disaster_record
 from orchestrator.report.interlocks import all_interlocks
 from orchestrator.rules.approvals import RIGHTS
 from orchestrator.rules.clauses import Exercised, clause_register
@@ -56,7 +60,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
     """The record of a closed run. The verdict is judged here, from the journal, never from what a step said."""
     valid = chain_is_valid(events)
     verdict = judge(plan, topology, events, seen, valid)
-    steps, window, taken = step_results(events), window_of(events), snapshots(events)
+    steps, window, taken = step_results(events), window_of(events, moving(plan)), snapshots(events)
     interlocks = tuple(all_interlocks(plan, topology, events))
     permit = permit_of(events)
     return RunRecord(
@@ -68,7 +72,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         announcement=permit.window.number if permit and permit.window else None,
         started_at=epoch_s(events[0]),
         finished_at=epoch_s(events[-1]),
-        fault_at=window.fault_at if window else None,
+        fault_at=window.fault_at if window and plan.fails_back is None else None,
         lifted_at=window.lifted_at if window else None,
         plan=plan,
         plan_digest=plan.digest,
@@ -79,7 +83,10 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         interruptions=tuple(interruptions(events)),
         decisions=tuple(decisions(events)),
         aborts=tuple(aborts(events)),
+        promotion=promotion(plan, events),
         calls=tuple(calls(events)),
+        confirmations=tuple(confirmations(events)),
+        disaster=disaster_record(plan, topology, events),
         checks=tuple(check_records(events)),
         configurations=tuple(_configurations(plan, topology, taken, steps)),
         interlocks=interlocks,
@@ -87,6 +94,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         clock_offset_s=dict(taken.get("before", {}).get("clock_offset_s", {})),
         versions=dict(versions),
         journal=JournalHead(events=len(events), head=events[-1].digest, chain_valid=valid),
+        outages=outages(events),
         ground_truth=ground_truth,
         ledger=ledger,
     )
@@ -141,6 +149,8 @@ def _configurations(
     diffs = {
         item.target: tuple(_diff(item.data["diff"])) for item in results if item.data.get("diff") and not item.undo
     }
+    if plan.fails_back and "before" in taken:
+        taken = {**taken, "before": plan.fails_back.over(taken["before"]), "during": taken["before"]}
     for change in plan.affected:
         states = {
             when: taken.get(when, {}).get("gateways", {}).get(change.gateway, {})

@@ -48,15 +48,16 @@ def configurations(context: Context) -> tuple[Configuration, ...]:
 def _configuration(context: Context, item: ConfigRecord) -> Configuration:
     texts = context.texts
     state, tone = _state(context, item)
+    whose = "failback_" if context.record.plan.fails_back else ""
     return Configuration(
         number=context.number(item.gateway),
         title=context.gateway_title(item.gateway),
         host=item.host,
         path=item.path,
         stages=(
-            Stage(texts("stage.before"), item.sha256_before, _servers(context, item.list_before)),
-            Stage(texts("stage.during"), item.sha256_during, _servers(context, item.list_during)),
-            Stage(texts("stage.after"), item.sha256_after, _servers(context, item.list_after)),
+            Stage(texts(f"stage.{whose}before"), item.sha256_before, _servers(context, item.list_before)),
+            Stage(texts(f"stage.{whose}during"), item.sha256_during, _servers(context, item.list_during)),
+            Stage(texts(f"stage.{whose}after"), item.sha256_after, _servers(context, item.list_after)),
         ),
         diff=tuple(_diff(item.diff)),
         state=state,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from orchestrator.model.drill import Response
+from orchestrator.model.people import PersonRole
 from orchestrator.model.plan import GatewayChange
 from orchestrator.model.record import RunRecord
 from orchestrator.model.topology import CertificateKind, Front, Topology
@@ -96,6 +97,16 @@ class Context:
         """Whether it is a gateway, a host or a router, and no name for the whole site or for the fault."""
         topology = self.topology
         return name in topology.gateway or name in topology.host or any(item.id == name for item in topology.routers)
+
+    @cached_property
+    def owners_of_steps(self) -> frozenset[str]:
+        """Roles and people that confirm steps of the plan."""
+        steps = self.record.plan.steps
+        return frozenset(item.name for step in steps for item in step.targets if item.kind == "person")
+
+    def owner(self, name: str) -> str:
+        """A role in words, or a person by name."""
+        return self.texts(f"role.{name}") if name in list(PersonRole) else self.person(name)
 
     def person(self, name: str) -> str:
         """Somebody of people.yml by name, anybody else as they signed."""

@@ -75,6 +75,8 @@ def _row(context: Context, items: Sequence[StepRecord]) -> StepRow:
 
 def _targets(context: Context, names: Sequence[str]) -> str:
     """A step that is about the whole site or the fault names nothing else."""
+    if names and names[0] in context.owners_of_steps:
+        return context.texts.joined(context.owner(name) for name in names)
     known = [name for name in names if context.is_device(name)]
     if not known:
         return context.texts("steps.whole_site")
@@ -89,7 +91,7 @@ def deviation_rows(context: Context) -> tuple[DeviationRow, ...]:
         DeviationRow(
             at=context.moments.stamp(item.started_at),
             step=context.texts.of(item.title) + _attempt(context, item),
-            target=context.number(item.target) if context.is_device(item.target) else context.texts("steps.whole_site"),
+            target=_targets(context, [item.target]),
             outcome=context.texts(f"step_outcome.{item.outcome}"),
             tone=STEP[item.outcome],
             message=context.texts.said(item.message) or context.texts("value.nothing_said"),
@@ -109,4 +111,5 @@ def _attempt(context: Context, item: StepRecord) -> str:
 def went_by_plan(context: Context) -> bool:
     """No step failed or was done again, nobody was away, nobody had to decide, nobody asked for an end."""
     record = context.record
-    return not (record.interruptions or record.decisions or record.aborts or any(_deviating(record.steps)))
+    said = record.promotion or record.decisions
+    return not (said or record.interruptions or record.aborts or any(_deviating(record.steps)))

@@ -113,7 +113,7 @@ def _general(context: Context) -> Sheet:
     rows: list[tuple[Cell, ...]] = [
         (texts("feedback.site"), texts.of(context.topology.site.title)),
         (texts("feedback.drill"), texts.of(record.plan.title)),
-        (texts("feedback.form"), texts(f"form.{record.plan.mode}")),
+        (texts("feedback.form"), texts(f"form.{record.plan.kind}")),
         (texts("feedback.run"), record.run),
         (texts("feedback.announcement"), announcement(context)),
         (texts("feedback.started"), context.moments.full(record.started_at)),

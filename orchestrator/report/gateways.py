@@ -107,6 +107,10 @@ def _row(context: Context, item: GatewayTimes) -> GatewayRow:
 def _times(context: Context, item: GatewayTimes) -> tuple[str, str, str, str]:
     """Broken, connected, logged in, switch time. A connection that held has nothing to come back to."""
     texts, moments = context.texts, context.moments
+    if item.declared_by:
+        none, unknown = texts("value.not_measured"), texts("value.no_word")
+        said = moments.stamp(item.login_at) if item.login_at is not None else unknown
+        return none, none, f"{said}{_by_hand(context, item)}", none
     if item.action.stays_down:
         business = item.action is not Action.NO_BUSINESS
         none = texts("value.not_applicable") if business else stands_down(context, item)
@@ -123,6 +127,10 @@ def _times(context: Context, item: GatewayTimes) -> tuple[str, str, str, str]:
     )
 
 
+def _by_hand(context: Context, item: GatewayTimes) -> str:
+    return f" ({context.texts('value.by_hand')})" if item.login_at is not None else ""
+
+
 def held(item: GatewayTimes) -> bool:
     """The connection never broke: seen at the same front before and during, and logged in."""
     return item.came_back and item.front_during is not None and item.front_during == item.front_before
@@ -133,6 +141,8 @@ def _gap(context: Context, item: GatewayTimes) -> str:
         return context.texts("value.not_applicable")
     if item.action.stays_down:
         return stands_down(context, item)
+    if item.declared_by:
+        return context.texts("value.not_measured")
     return context.moments.seconds(item.gap_s)
 
 
@@ -153,9 +163,10 @@ def _result(context: Context, item: GatewayTimes) -> tuple[str, Tone]:
         return texts("gateway_result.carried", standby=standby), "good" if _carried(context, standby) else "bad"
     receives = item.gateway_class is GatewayClass.MARKET_DATA_MULTICAST
     if not item.came_back:
-        return texts("gateway_result.not_receiving" if receives else "gateway_result.not_back"), "bad"
-    if item.action is Action.NONE:
-        return texts("gateway_result.untouched"), "good"
+        missing = "gateway_result.not_receiving" if receives else "gateway_result.not_back"
+        return texts("value.no_word" if item.declared_by else missing), "bad"
+    if item.declared_by or item.action is Action.NONE:
+        return texts("value.by_hand" if item.declared_by else "gateway_result.untouched"), "good"
     if item.broken_at is None and held(item):
         return texts("gateway_result.kept_receiving" if receives else "gateway_result.held"), "good"
     return texts("gateway_result.receiving" if receives else "gateway_result.back"), "good"

@@ -1,12 +1,14 @@
 """The conclusion: the four fields of the verdict as four tiles, the figures that matter, one paragraph."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestrator.model.drill import Mode
-from orchestrator.model.verdict import GatewayTimes, ObjectiveState, RunOutcome
+from orchestrator.model.verdict import GatewayTimes, ObjectiveState, Restoration, RunOutcome
 from orchestrator.report.context import Context
 from orchestrator.report.gateways import held
 from orchestrator.report.interruptions import in_one_line
+from orchestrator.report.promotion import promoted_in_one_line
 from orchestrator.report.scope import fault_words
 from orchestrator.report.tones import INTEGRITY, OBJECTIVE, RESTORATION, RUN_OUTCOME, Tone
 
@@ -40,7 +42,7 @@ class Headline:
 def headline(context: Context) -> Headline:
     texts, record = context.texts, context.record
     return Headline(
-        document=texts(f"document.{record.plan.mode}"),
+        document=texts(f"document.{record.plan.kind}"),
         tiles=(_outcome(context), _restoration(context), _objectives(context), _integrity(context)),
         figures=tuple(_figures(context)),
         paragraph=_paragraph(context),
@@ -56,7 +58,9 @@ def _outcome(context: Context) -> Tile:
 
 def _restoration(context: Context) -> Tile:
     value = context.record.verdict.restoration
-    meaning = context.texts(f"restoration_meaning.{value}")
+    judged = value in (Restoration.PROVED, Restoration.NOT_PROVED)
+    whose = "failback_" if judged and context.record.plan.fails_back else ""
+    meaning = context.texts(f"restoration_meaning.{whose}{value}")
     return Tile("restoration", context.texts(f"restoration.{value}"), meaning, RESTORATION[value])
 
 
@@ -129,9 +133,21 @@ def _figures(context: Context) -> list[Figure]:
         Figure(texts("figure.back"), _share(context, back)),
         Figure(texts("figure.lists"), str(record.verdict.lists_changed)),
         Figure(texts("figure.longest"), _longest(context), slowest),
+        *_since_command(context),
         Figure(texts("figure.start"), moments.full(record.started_at), moments.zone),
         Figure(texts("figure.finish"), moments.full(record.finished_at), moments.zone),
     ]
+
+
+def _since_command(context: Context) -> Iterator[Figure]:
+    """What counts at three in the morning: from the word of command until the last gateway has its log-in again."""
+    record, back = context.record, expected_back(context)
+    if record.plan.mode is not Mode.INCIDENT and record.plan.fails_back is None:
+        return
+    logins = [item.login_at for item in back if item.login_at is not None]
+    lost = [item for item in back if not item.came_back]
+    since = max(logins) - record.started_at if logins and not lost else None
+    yield Figure(context.texts("figure.since_command"), context.moments.seconds(since))
 
 
 def _share(context: Context, back: list[GatewayTimes]) -> str:
@@ -145,13 +161,14 @@ def _paragraph(context: Context) -> str:
     values = {
         "site": texts.of(context.topology.site.title),
         "drill": texts.of(record.plan.title),
-        "mode": texts(f"mode.{record.plan.mode}"),
+        "mode": texts(f"mode.{record.plan.kind}"),
+        "incident": record.plan.fails_back.run if record.plan.fails_back else "",
         "response": texts(f"response.{context.response}"),
         "fault": texts.joined(fault_words(context)),
         "start": moments.full(record.started_at),
         "zone": moments.zone,
     }
-    opening = texts("paragraph.incident" if record.plan.mode is Mode.INCIDENT else "paragraph.drill", **values)
+    opening = texts(f"paragraph.{'drill' if record.plan.kind == Mode.REHEARSAL else record.plan.kind}", **values)
     if record.verdict.outcome is RunOutcome.NOT_STARTED:
         return opening + texts("paragraph.not_started") + in_one_line(context)
     effect = texts(
@@ -166,4 +183,4 @@ def _paragraph(context: Context) -> str:
     effect += texts("paragraph.held", n=whole) if whole else ""
     missing = [item.number for item in expected_back(context) if not item.came_back]
     lost = texts("paragraph.not_back", numbers=texts.joined(missing)) if missing else ""
-    return opening + effect + lost + in_one_line(context)
+    return opening + promoted_in_one_line(context) + effect + lost + in_one_line(context)

@@ -18,7 +18,7 @@ def _limits(context: Context) -> Iterator[str]:
     yield texts("limit.login_is_not_business")
     yield from _measuring(context)
     yield from _clocks(context)
-    yield texts(f"limit.fault_{record.plan.mode}")
+    yield texts(f"limit.fault_{record.plan.kind}")
     yield from _unverified_profiles(context)
     blind = sum(item.could_not_look for item in record.checks)
     if blind:

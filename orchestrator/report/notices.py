@@ -16,12 +16,12 @@ from orchestrator.model.base import Title
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind, Outcome
 from orchestrator.model.notify import Notice, NoticeKind
-from orchestrator.model.plan import Phase, Plan
+from orchestrator.model.plan import Phase, Plan, Verb
 from orchestrator.model.verdict import ObjectiveState, Verdict
 from orchestrator.report.texts import Language, Texts
 
 # Notes that end the way forward, and so the run's aim.
-_ENDING: Final = ("aborted", "stop_condition", "error", "not_started", "fault_lapsed", "twin_gone")
+_ENDING: Final = ("not_confirmed", "aborted", "stop_condition", "error", "not_started", "fault_lapsed", "twin_gone")
 _ONCE: Final = frozenset(
     {
         NoticeKind.OPENED,
@@ -46,6 +46,9 @@ class About:
 
 def notice_of(about: About, event: Event, before: Sequence[Event]) -> Notice | None:
     """What to tell of this event, or None. `before`: the run's events up to it."""
+    if event.kind is EventKind.ALARM:
+        data = event.data
+        return alarm_notice(about, data["day"], data["milestones"], data["owners"], data["passed_at"])
     told = _told(about.plan, event, before)
     if told is None:
         return None
@@ -82,8 +85,8 @@ def trial_notice(site: str, at: float, token: str) -> Notice:
         drill="",
         mode=Mode.REHEARSAL,
         at=at,
-        title=_both(_saying("notice.test_title", site=site)),
-        text=_both(_saying("notice.test")),
+        title=in_both(_saying("notice.test_title", site=site)),
+        text=in_both(_saying("notice.test")),
     )
 
 
@@ -95,12 +98,20 @@ def _told(plan: Plan, event: Event, before: Sequence[Event]) -> tuple[NoticeKind
             found = NoticeKind.OPENED, _saying("notice.opened", owner=data["owner"])
         case EventKind.FAULT_ON:
             found = NoticeKind.FAULT_ON, _saying("notice.fault_on")
+        case EventKind.MESSAGE if data["topic"] == "promote":
+            found = NoticeKind.PROMOTED, lambda texts: texts("notice.promoted", by=data["by"], reason=data["reason"])
         case EventKind.WAITING:
             found = NoticeKind.WAITING, _waiting(plan, event)
         case EventKind.NOTE if data["what"] in _ENDING:
             found = NoticeKind.ABORTED, lambda texts: texts("notice.aborted", reason=_reason(texts, event))
+        case EventKind.NOTE if data["what"] == "second_room_behind":
+            found = NoticeKind.SECOND_ROOM, _saying("notice.second_room")
+        case EventKind.INTENT if data["verb"] == Verb.CONFIRM:
+            found = NoticeKind.WAITING, _to_confirm(plan, event)
         case EventKind.DONE | EventKind.UNDO_DONE if _is_late(event):
             found = NoticeKind.LATE, _late(plan, event)
+        case EventKind.OUTAGE if data["level"] != "counted":
+            found = NoticeKind.OUTAGE, _outage(event)
         case EventKind.STATE:
             found = _of_state(plan, event, before)
         case _:
@@ -151,6 +162,35 @@ def _waiting(plan: Plan, event: Event) -> Saying:
     return said
 
 
+def _outage(event: Event) -> Saying:
+    data = event.data
+    row, limit = data["rows"][0], f"{data['limit_s'] / 60:g}"
+    minutes = f"{row['counted_s'] / 60:.1f}"
+    return lambda texts: texts(
+        f"notice.outage_{data['level']}", what=texts(f"class.{row['gateway_class']}"), minutes=minutes, limit=limit
+    )
+
+
+def alarm_notice(about: About, day: int, milestones: Sequence[str], owners: Sequence[str], at: float) -> Notice:
+    """D+N has passed at `at` with these milestones (ids of the plan) open: names of their owners, no telephone. The
+    same for each (run, day), whoever tells it.
+    """
+    titles = [item.title for item in about.plan.milestones if item.id in milestones]
+
+    def said(texts: Texts) -> str:
+        named = texts.joined(texts.of(title) for title in titles)
+        return texts("notice.alarm", day=day, open=named, people=texts.joined(owners))
+
+    return _notice(about, f"{about.run}-{NoticeKind.ALARM}-d{day}", NoticeKind.ALARM, at, said)
+
+
+def _to_confirm(plan: Plan, event: Event) -> Saying:
+    owner = next((step.targets[0].name for step in plan.steps if step.id == event.step), "")
+    return lambda texts: texts(
+        "notice.to_confirm", step=_step(texts, plan, str(event.step)), owner=texts.named("role", owner)
+    )
+
+
 def _step(texts: Texts, plan: Plan, name: str) -> str:
     return next((texts.of(step.title) for step in plan.steps if step.id == name), name)
 
@@ -161,7 +201,7 @@ def _notice(about: About, name: str, kind: NoticeKind, at: float, said: Saying) 
 
     def title(texts: Texts) -> str:
         what = texts(f"notice_kind.{kind}")
-        return texts("notice.title", mode=texts(f"mode.{plan.mode}"), drill=texts.of(plan.title), what=what)
+        return texts("notice.title", mode=texts(f"mode.{plan.kind}"), drill=texts.of(plan.title), what=what)
 
     def text(texts: Texts) -> str:
         when = f"{local:%Y-%m-%d %H:%M:%S}"
@@ -175,10 +215,11 @@ def _notice(about: About, name: str, kind: NoticeKind, at: float, said: Saying) 
         drill=plan.drill,
         mode=plan.mode,
         at=at,
-        title=_both(title),
-        text=_both(text),
+        title=in_both(title),
+        text=in_both(text),
     )
 
 
-def _both(say: Saying) -> Title:
+def in_both(say: Saying) -> Title:
+    """A text in every language."""
     return Title(**{language: say(Texts(language)) for language in get_args(Language)})

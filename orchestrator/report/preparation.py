@@ -43,7 +43,7 @@ def preparation(context: Context) -> Preparation:
         before=_before(context),
         clocks=_clocks(context),
         approvals=tuple(_approval(context, item) for item in context.record.approvals),
-        no_approval=context.texts(f"approval.none_{context.record.plan.mode}"),
+        no_approval=context.texts(f"approval.none_{context.record.plan.kind}"),
     )
 
 

@@ -25,6 +25,7 @@ from orchestrator.report.clause_table import by_document, covered, not_covered
 from orchestrator.report.configurations import IN_FULL_ON_PAPER, configurations
 from orchestrator.report.context import Context
 from orchestrator.report.deadline import deadline
+from orchestrator.report.disaster import disaster
 from orchestrator.report.evaluation import evaluation_rows
 from orchestrator.report.execution import deviation_rows, step_rows, went_by_plan
 from orchestrator.report.gateways import class_rows, gateway_rows, place_rows, unmeasured, untimed
@@ -35,8 +36,10 @@ from orchestrator.report.limits import limits
 from orchestrator.report.network_map import network_map
 from orchestrator.report.network_state import Extent, before, during, extent
 from orchestrator.report.objectives import objective_rows
+from orchestrator.report.outages import outage_table
 from orchestrator.report.people import attendants, contact_rows, role_rows, signers
 from orchestrator.report.preparation import preparation
+from orchestrator.report.promotion import promotion_lines
 from orchestrator.report.proofs import proof_rows
 from orchestrator.report.restoration import difference_rows, restored
 from orchestrator.report.scope import scope
@@ -115,6 +118,7 @@ def _shown(context: Context) -> dict[str, Any]:
         "interruptions": interruption_rows(context),
         "decisions": decision_rows(context),
         "aborts": abort_rows(context),
+        "promotion": promotion_lines(context),
     }
 
 
@@ -136,6 +140,8 @@ def _proved(context: Context) -> dict[str, Any]:
         "differences": difference_rows(context),
         "objectives": objective_rows(context),
         "deadline": deadline(context),
+        "disaster": disaster(context),
+        "outages": outage_table(context),
         "truth": truth(context),
     }
 

@@ -104,7 +104,7 @@ def looks(desk: Desk, step: Step, *, during: bool, only: Sequence[Action] = ()) 
     """Every gateway that the fault touches: where it should be, or that it is out."""
     within_s = step.deadline_s if step.verb is Verb.WAIT else 0
     for change in desk.plan.affected:
-        if only and change.action not in only:
+        if change.hands or (only and change.action not in only):
             continue
         place = change.after if during else change.before
         gateway = desk.gateway(change.gateway)

@@ -17,12 +17,14 @@ class Login:
     address: str
     user: str | None = None
     port: int = 22
+    jump: str = ""  # the bastions on the way, as `ssh -J` takes them
 
     @property
     def command(self) -> str:
         user = f"{self.user}@" if self.user else ""
         port = f"-p {self.port} " if self.port != 22 else ""  # noqa: PLR2004 - ssh's own default
-        return f"ssh {port}{user}{self.address}"
+        jump = f"-J {self.jump} " if self.jump else ""
+        return f"ssh {jump}{port}{user}{self.address}"
 
 
 @dataclass(frozen=True)

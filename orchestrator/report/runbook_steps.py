@@ -38,6 +38,8 @@ def pages(desk: Desk) -> tuple[Page, ...]:
 def _page(desk: Desk, number: int, step: Step) -> Page:
     say, blocks = _content(desk, step)
     role = "commander" if step.verb in _COMMANDERS else "operator"
+    if step.verb is Verb.CONFIRM:
+        role = str(step.targets[0].arguments.get("role", role))
     return Page(
         id=step.id,
         number=number,
@@ -132,6 +134,16 @@ def _lift(desk: Desk, _step: Step) -> Content:
 
 def _hold(desk: Desk, step: Step) -> Content:
     return (desk.texts("say.hold", seconds=f"{step.targets[0].arguments['hold_s']:g}"),), ()
+
+
+def _confirm(desk: Desk, step: Step) -> Content:
+    """A person's own step: what has to be so, and who says it."""
+    arguments = step.targets[0].arguments
+    known = {person.id: person.name for person in desk.topology.people.people}
+    people = desk.texts.joined(desk.texts.of(known[name]) for name in arguments["people"] if name in known)
+    expected = desk.texts.of(Title.model_validate(arguments["expected"]))
+    say = (desk.texts("say.confirm", expected=expected, people=people), desk.texts("say.write_time"))
+    return (*say, desk.texts("say.confirm_evidence")) if arguments["evidence"] else say, ()
 
 
 def fault(desk: Desk) -> str:
@@ -282,4 +294,5 @@ _VERBS: Final[dict[Verb, Callable[[Desk, Step], Content]]] = {
     Verb.WAIT: _wait,
     Verb.HOLD: _hold,
     Verb.PROVE: _prove,
+    Verb.CONFIRM: _confirm,
 }

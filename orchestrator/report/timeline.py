@@ -159,6 +159,8 @@ def _came_to(context: Context, item: GatewayTimes) -> str:
     texts = context.texts
     if item.action.stays_down:
         return stands_down(context, item)
+    if item.declared_by:
+        return texts("value.by_hand" if item.came_back else "value.no_word")
     if not item.came_back:
         return texts("value.not_restored")
     return texts("value.unbroken") if held(item) and item.broken_at is None else context.moments.seconds(item.switch_s)

@@ -1,6 +1,7 @@
-"""Audit rules over the inventory, one per clause, and the register of clauses. Pure."""
+"""Audit rules over a firm's inventory and records, one or more per clause, and the register of clauses. Pure."""
 
+from orchestrator.rules.facts import Facts
 from orchestrator.rules.finding import Finding, Result, Severity
 from orchestrator.rules.rulebook import audit
 
-__all__ = ["Finding", "Result", "Severity", "audit"]
+__all__ = ["Facts", "Finding", "Result", "Severity", "audit"]

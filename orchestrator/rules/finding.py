@@ -1,5 +1,6 @@
 """What an audit rule says of one thing that it looked at."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -25,6 +26,14 @@ class Result(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
+class Waived(Frozen):
+    """Why a violation does not count for now: who bears it, and until when."""
+
+    reason: str
+    by: str
+    until: date
+
+
 class Finding(Frozen):
     """One look of one rule at one thing of the inventory."""
 
@@ -35,8 +44,15 @@ class Finding(Frozen):
     where: Annotated[str, Field(description="Field of the inventory, e.g. `gateways.nq-trade-1.servers`")] = ""
     text: Title
     mend: Annotated[Title | None, Field(description="What to do; for not_judged, what to add to the inventory")] = None
+    waived: Annotated[Waived | None, Field(description="A violation that the firm bears for now")] = None
+    first_seen: Annotated[date | None, Field(description="Day on which an audit first found it violated")] = None
+
+    @property
+    def is_open(self) -> bool:
+        """Violated, and nobody bears it."""
+        return self.result is Result.VIOLATED and self.waived is None
 
     @property
     def is_error(self) -> bool:
         """Makes the audit fail (exit code 1)."""
-        return self.result is Result.VIOLATED and self.severity is Severity.ERROR
+        return self.is_open and self.severity is Severity.ERROR

@@ -1,12 +1,12 @@
-"""Rules over the lines into SSCC's production centres: enough of them, diverse, wide enough, routed."""
+"""Rules over the lines into SSCC's production centres: enough of them, diverse, wide enough."""
 
 from collections.abc import Iterator
 
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Centre, Line, LineKind, Router, Topology
 from orchestrator.rules.finding import Severity
-from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, satisfied, violated
-from orchestrator.rules.select import SSCC_CLASSES, disaster_recovery, gateways, lines_carrying, listed, production
+from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, on_topology, satisfied, violated
+from orchestrator.rules.select import SSCC_CLASSES, gateways, lines_carrying, listed, production
 
 _MINIMUM_MBPS = 2  # SSCC-3.2a
 
@@ -116,9 +116,15 @@ def _without(topology: Topology, router: Router, where: FieldPath, carrier: str,
 
 def _bandwidth(topology: Topology) -> Iterator[Found]:
     """SSCC-3.2a: at least 2 Mbps. Satellites are backups and have no number in the source."""
-    for line in lines_carrying(topology, production(topology)):
-        if line.kind is not LineKind.TERRESTRIAL:
-            continue
+    lines = [line for line in lines_carrying(topology, production(topology)) if line.kind is LineKind.TERRESTRIAL]
+    if not lines and any(gateways(topology, SSCC_CLASSES)):
+        yield not_judged(
+            ("lines",),
+            "没有登记通往深证通生产中心的地面线路，无法判断带宽。",
+            "No terrestrial line towards SSCC's production centres is entered, so its bandwidth cannot be judged.",
+            Title(zh="在 topology.yml 的 lines 中登记。", en="Enter them in `lines` of topology.yml."),
+        )
+    for line in lines:
         where = ("lines", line.id, "bandwidth_mbps")
         zh = f"{line.title.zh}（{line.id}）带宽 {line.bandwidth_mbps:g} Mbps"
         en = f"{line.title.en} ({line.id}) has {line.bandwidth_mbps:g} Mbps"
@@ -133,27 +139,10 @@ def _bandwidth(topology: Topology) -> Iterator[Found]:
             yield satisfied(where, f"{zh}。", f"{en}.")
 
 
-def _routed_port(topology: Topology) -> Iterator[Found]:
-    """SSCC-3.2b: the interface towards SSCC is a layer 3 port. Judged as declared; a drill looks at the device."""
-    for line in lines_carrying(topology, [*production(topology), *disaster_recovery(topology)]):
-        where = ("lines", line.id, "routed_port")
-        zh, en = f"{line.title.zh}（{line.id}）", f"{line.title.en} ({line.id})"
-        if line.routed_port:
-            yield satisfied(where, f"{zh}登记为路由（3 层）端口。", f"{en} is declared to end at a routed port.")
-        else:
-            yield violated(
-                where,
-                f"{zh}以交换（2 层）端口互联，不符合要求。",
-                f"{en} ends at a switched (layer 2) port, which is not allowed.",
-                Title(zh="改为路由（3 层）端口。", en="Make it a routed (layer 3) port."),
-            )
-
-
 _LINE = Title(zh="通往深证通的线路", en="line towards SSCC")
 
 RULES = (
-    Rule("lines-into-both-centres", "SSCC-3.1", Severity.ERROR, _LINE, _into_both_centres),
-    Rule("carrier-may-fail", "SSCC-3.1", Severity.ERROR, _LINE, _carrier_may_fail),
-    Rule("bandwidth", "SSCC-3.2a", Severity.ERROR, _LINE, _bandwidth),
-    Rule("routed-port", "SSCC-3.2b", Severity.ERROR, _LINE, _routed_port),
+    Rule("lines-into-both-centres", "SSCC-3.1", Severity.ERROR, _LINE, on_topology(_into_both_centres)),
+    Rule("carrier-may-fail", "SSCC-3.1", Severity.ERROR, _LINE, on_topology(_carrier_may_fail)),
+    Rule("bandwidth", "SSCC-3.2a", Severity.ERROR, _LINE, on_topology(_bandwidth)),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Gateway, Topology
 from orchestrator.rules.finding import Severity
-from orchestrator.rules.rule import Found, Rule, satisfied, violated
+from orchestrator.rules.rule import Found, Rule, on_topology, satisfied, violated
 from orchestrator.rules.select import SSCC_CLASSES, gateways
 
 
@@ -52,6 +52,6 @@ RULES = (
         "SSCC-2.5",
         Severity.ERROR,
         Title(zh="股转、北交所网关", en="NEEQ/BSE gateway"),
-        _number_once,
+        on_topology(_number_once),
     ),
 )

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from orchestrator.model.base import Title
 from orchestrator.model.topology import GatewayClass, LineKind, Role, Topology
 from orchestrator.rules.finding import Severity
-from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, satisfied, violated
+from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, on_topology, satisfied, violated
 from orchestrator.rules.select import gateways, lines_carrying, production, servers
 
+_TRADING = frozenset({GatewayClass.TRADING})
 _TCP = frozenset({GatewayClass.MARKET_DATA_TCP})
 _MULTICAST = frozenset({GatewayClass.MARKET_DATA_MULTICAST})
 
@@ -18,7 +19,9 @@ def _tcp_primary(topology: Topology) -> Iterator[Found]:
     """
     tcp = [item for item in gateways(topology, _TCP) if item.enabled]
     multicast = [item for item in gateways(topology, _MULTICAST) if item.enabled]
-    if not tcp and not multicast:
+    if not any(gateways(topology, _TCP | _MULTICAST)):
+        if any(gateways(topology, _TRADING)):
+            yield _no_market_data()
         return
     if not any(item.role is Role.PRIMARY for item in tcp):
         yield violated(
@@ -40,6 +43,15 @@ def _tcp_primary(topology: Topology) -> Iterator[Found]:
             "TCP 行情网关为主用，组播行情网关为备用；实际以 TCP 为主由各次演练检查。",
             "TCP market data is primary and multicast stands by; every drill checks which one is in use.",
         )
+
+
+def _no_market_data() -> Found:
+    return not_judged(
+        ("gateways",),
+        "登记了交易网关，但没有登记行情网关，无法判断行情的主、备接入方式。",
+        "Trading gateways are entered but no market-data gateway, so how market data comes in cannot be judged.",
+        Title(zh="在 gateways 中登记行情网关。", en="Enter the market-data gateways in `gateways`."),
+    )
 
 
 def _satellite_receiver(topology: Topology) -> Iterator[Found]:
@@ -102,13 +114,13 @@ RULES = (
         "SSCC-2.4",
         Severity.ERROR,
         Title(zh="股转、北交所行情网关", en="NEEQ/BSE market-data gateway"),
-        _tcp_primary,
+        on_topology(_tcp_primary),
     ),
     Rule(
         "one-way-satellite",
         "SSCC-3.2c",
         Severity.ERROR,
         Title(zh="深证通生产中心", en="production centre of SSCC"),
-        _satellite_receiver,
+        on_topology(_satellite_receiver),
     ),
 )

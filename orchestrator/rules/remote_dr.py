@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from orchestrator.model.base import Title
-from orchestrator.model.topology import Centre, Line, LineKind, Topology
+from orchestrator.model.topology import Centre, Front, GatewayClass, Line, LineKind, Protocol, Topology
 from orchestrator.rules.finding import Severity
-from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, satisfied, violated
+from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, on_topology, satisfied, violated
 from orchestrator.rules.select import disaster_recovery, lines_carrying, listed, production
 
 _DR_NETWORK = IPv4Network("172.70.101.0/24")  # SSCC-A.2.2
+_TABLE_1 = {  # SSCC-A.3
+    (GatewayClass.TRADING, Protocol.STANDARD): "172.70.101.30:7043",
+    (GatewayClass.MARKET_DATA_TCP, Protocol.STANDARD): "172.70.101.60:7044",
+    (GatewayClass.SETTLEMENT, Protocol.STANDARD): "172.70.101.70:7013",
+    (GatewayClass.SETTLEMENT, Protocol.GM): "172.70.101.70:7015",
+}
 
 
 def _lines_may_carry(topology: Topology) -> Iterator[Found]:
@@ -103,10 +109,46 @@ def _addresses(topology: Topology) -> Iterator[Found]:
             )
 
 
+def _endpoints(topology: Topology) -> Iterator[Found]:
+    """SSCC-A.3: the endpoints of table 1, for every class and protocol that the firm's gateways use."""
+    used = dict.fromkeys((item.gateway_class, item.protocol) for item in topology.gateways)
+    centres = {centre.id for centre in disaster_recovery(topology)}
+    for kind in used:
+        if kind in _TABLE_1 and centres:
+            yield _as_in_the_table([f for f in topology.fronts if f.centre in centres], kind)
+
+
+def _as_in_the_table(fronts: list[Front], kind: tuple[GatewayClass, Protocol]) -> Found:
+    expected = _TABLE_1[kind]
+    found = next((item for item in fronts if (item.service, item.protocol) == kind), None)
+    what = f"{kind[0]}/{kind[1]}"
+    if found is None:
+        return not_judged(
+            ("fronts",),
+            f"没有登记异地灾备中心的 {what} 地址（表 1：{expected}）。",
+            f"The DR centre's address for {what} is not entered (table 1: {expected}).",
+            Title(zh="在 fronts 或 catalogue 中补充。", en="Add it to `fronts`, or use the catalogue."),
+        )
+    where = ("fronts", found.id)
+    if found.endpoint != expected:
+        return violated(
+            where,
+            f"异地灾备地址 {found.id} 为 {found.endpoint}，接入指引表 1 为 {expected}。",
+            f"DR address {found.id} is {found.endpoint}; table 1 of the access guide says {expected}.",
+            Title(zh="按接入指引表 1 更正地址和端口。", en="Correct it by table 1 of the access guide."),
+        )
+    return satisfied(
+        where,
+        f"异地灾备地址 {found.id} 与表 1 一致（{expected}）。",
+        f"DR address {found.id} is as in table 1 ({expected}).",
+    )
+
+
 _CENTRE = Title(zh="异地灾备中心", en="remote DR centre")
 
 RULES = (
-    Rule("dr-lines", "SSCC-A.2.1", Severity.ERROR, _CENTRE, _lines_may_carry),
-    Rule("dr-line-survives", "SSCC-A.2.1", Severity.WARNING, _CENTRE, _survives_both),
-    Rule("dr-addresses", "SSCC-A.2.2", Severity.ERROR, _CENTRE, _addresses),
+    Rule("dr-lines", "SSCC-A.2.1", Severity.ERROR, _CENTRE, on_topology(_lines_may_carry)),
+    Rule("dr-line-survives", "SSCC-A.2.1", Severity.WARNING, _CENTRE, on_topology(_survives_both)),
+    Rule("dr-addresses", "SSCC-A.2.2", Severity.ERROR, _CENTRE, on_topology(_addresses)),
+    Rule("dr-endpoints", "SSCC-A.3", Severity.ERROR, _CENTRE, on_topology(_endpoints)),
 )

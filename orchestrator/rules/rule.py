@@ -1,10 +1,11 @@
-"""What a rule is made of: a look over the topology that yields one `Found` per thing looked at."""
+"""What a rule is made of: a look over the facts that yields one `Found` per thing looked at."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Topology
+from orchestrator.rules.facts import Facts
 from orchestrator.rules.finding import Finding, Result, Severity
 
 FieldPath = tuple[str, ...]
@@ -35,6 +36,19 @@ def not_judged(where: FieldPath, zh: str, en: str, mend: Title) -> Found:
     return Found(Result.NOT_JUDGED, where, Title(zh=zh, en=en), mend)
 
 
+def not_applicable(where: FieldPath, zh: str, en: str) -> Found:
+    """The clause asks nothing here, by what the firm says of itself."""
+    return Found(Result.NOT_APPLICABLE, where, Title(zh=zh, en=en))
+
+
+Look = Callable[[Facts], Iterator[Found]]
+
+
+def on_topology(look: Callable[[Topology], Iterator[Found]]) -> Look:
+    """A look that needs nothing but the topology."""
+    return lambda facts: look(facts.topology)
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule and the clause that asks for it. `subject` says what it looks at, for when there is none."""
@@ -43,11 +57,11 @@ class Rule:
     clause: str
     severity: Severity
     subject: Title
-    look: Callable[[Topology], Iterator[Found]]
+    look: Look
 
-    def findings(self, topology: Topology) -> list[Finding]:
+    def findings(self, facts: Facts) -> list[Finding]:
         """One finding per thing looked at, or one `not_applicable`."""
-        return [self._finding(found) for found in self.look(topology)] or [self._finding(self._nothing())]
+        return [self._finding(found) for found in self.look(facts)] or [self._finding(self._nothing())]
 
     def _finding(self, found: Found) -> Finding:
         return Finding(

@@ -1,19 +1,36 @@
-"""Every audit rule over one topology. Pure: what a rule cannot know from the inventory it does not judge."""
+"""Every audit rule over the same facts. Pure: what a rule cannot know from them it does not judge."""
 
-from orchestrator.model.topology import Topology
-from orchestrator.rules import lines, logins, market_data, remote_dr, server_lists, shanghai
+from orchestrator.rules import (
+    certificates,
+    lines,
+    logins,
+    market_data,
+    network,
+    platform,
+    protection,
+    remote_dr,
+    server_lists,
+    shanghai,
+    software,
+)
+from orchestrator.rules.facts import Facts
 from orchestrator.rules.finding import Finding
 
 RULES = (
+    *software.RULES,
     *server_lists.RULES,
     *market_data.RULES,
     *logins.RULES,
     *lines.RULES,
+    *network.RULES,
+    *protection.RULES,
     *remote_dr.RULES,
+    *platform.RULES,
     *shanghai.RULES,
+    *certificates.RULES,
 )
 
 
-def audit(topology: Topology) -> list[Finding]:
+def audit(facts: Facts) -> list[Finding]:
     """Findings of every rule, in the order of the rules and of the inventory."""
-    return [finding for rule in RULES for finding in rule.findings(topology)]
+    return [finding for rule in RULES for finding in rule.findings(facts)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Centre, Gateway, GatewayClass, Topology
 from orchestrator.rules.finding import Severity
-from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, satisfied, violated
+from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, on_topology, satisfied, violated
 from orchestrator.rules.select import SSCC_CLASSES, gateways, listed, named, production, servers
 
 # The notice orders the lists of trading and TCP market-data gateways; multicast addresses do not change with it.
@@ -100,13 +100,13 @@ RULES = (
         "SSCC-2.3",
         Severity.ERROR,
         Title(zh="股转、北交所网关", en="NEEQ/BSE gateway"),
-        _both_centres,
+        on_topology(_both_centres),
     ),
     Rule(
         "server-order",
         "SSCC notice 2020-07-08",
         Severity.WARNING,
         Title(zh="股转、北交所交易网关或 TCP 行情网关", en="NEEQ/BSE trading or TCP market-data gateway"),
-        _order,
+        on_topology(_order),
     ),
 )

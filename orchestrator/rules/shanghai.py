@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from orchestrator.model.base import Title
 from orchestrator.model.topology import CertificateKind, Gateway, GatewayClass, Topology
 from orchestrator.rules.finding import Severity
-from orchestrator.rules.rule import Found, Rule, not_judged, satisfied, violated
+from orchestrator.rules.rule import Found, Rule, not_judged, on_topology, satisfied, violated
 from orchestrator.rules.select import SSE_CLASSES, gateways, listed, named
 
 _TDGW = frozenset({GatewayClass.TDGW})
@@ -26,6 +26,13 @@ def _in_service(topology: Topology) -> Iterator[tuple[Gateway, Gateway | None]]:
 
 def _deployed_as_pair(topology: Topology) -> Iterator[Found]:
     """SSE-2.2a: trading gateways are deployed as primary and backup; on one host both die together."""
+    if not any(gateways(topology, _TDGW)) and any(front.service in _TDGW for front in topology.fronts):
+        yield not_judged(
+            ("gateways",),
+            "登记了上交所交易通信服务器，但没有登记交易网关，无法判断主、备部署。",
+            "Trading fronts of the SSE are entered but no trading gateway, so its deployment cannot be judged.",
+            Title(zh="在 gateways 中登记 TDGW。", en="Enter the TDGWs in `gateways`."),
+        )
     for gateway, other in _in_service(topology):
         name = named(gateway)
         if other is None:
@@ -140,6 +147,16 @@ def _both_kinds_held(topology: Topology) -> Iterator[Found]:
     if not users:
         return
     owned = {name for gateway in users for name in gateway.certificates}
+    if not owned:
+        yield not_judged(
+            ("certificates",),
+            "没有登记上交所网关的数字证书。",
+            "No certificate of an SSE gateway is entered.",
+            Title(
+                zh="在 certificates 中登记，并在网关中引用。", en="Enter them in `certificates` and at their gateways."
+            ),
+        )
+        return
     held = {item.kind for item in topology.certificates if item.id in owned}
     missing = listed(_KIND[kind] for kind in CertificateKind if kind not in held)
     if held != set(CertificateKind):
@@ -161,9 +178,9 @@ _TRADING = Title(zh="上交所交易网关", en="SSE trading gateway")
 _ANY = Title(zh="上交所网关", en="SSE gateway")
 
 RULES = (
-    Rule("tdgw-pair", "SSE-2.2a", Severity.ERROR, _TRADING, _deployed_as_pair),
-    Rule("tdgw-pair-rooms", "SSE-2.2a", Severity.WARNING, _TRADING, _pair_in_two_rooms),
-    Rule("certificate-once", "SSE-2.2c", Severity.ERROR, _ANY, _one_gateway_per_certificate),
-    Rule("tdgw-two-certificates", "SSE-2.2b", Severity.ADVICE, _TRADING, _two_certificates),
-    Rule("both-certificate-kinds", "SSE-4.2", Severity.ADVICE, _ANY, _both_kinds_held),
+    Rule("tdgw-pair", "SSE-2.2a", Severity.ERROR, _TRADING, on_topology(_deployed_as_pair)),
+    Rule("tdgw-pair-rooms", "SSE-2.2a", Severity.WARNING, _TRADING, on_topology(_pair_in_two_rooms)),
+    Rule("certificate-once", "SSE-2.2c", Severity.ERROR, _ANY, on_topology(_one_gateway_per_certificate)),
+    Rule("tdgw-two-certificates", "SSE-2.2b", Severity.ADVICE, _TRADING, on_topology(_two_certificates)),
+    Rule("both-certificate-kinds", "SSE-4.2", Severity.ADVICE, _ANY, on_topology(_both_kinds_held)),
 )

@@ -216,7 +216,8 @@ def _cleanup(job: Job) -> Tuple[str, str]:
     folder = permit.work_folder(job.request)
     if job.request.get("check"):
         return ("would_change" if os.path.isdir(folder) else "succeeded"), f"{folder} would be removed"
-    job.result["changed"] = permit.remove_work_folder(job.request)
+    removed, forgotten = permit.remove_work_folder(job.request), permit.forget_originals(job.request)
+    job.result["changed"] = removed or forgotten
     job.result["residue"] = permit.residue(folder) + host_files.left_behind(job.config["path"])
     return "succeeded", "nothing of ours is left"
 

@@ -5,7 +5,8 @@ carry out a request long after the controller gave it up, or after its undo. So 
 before each change. What is kept on the host is one folder, `/var/tmp/drillctl-USER/` (mode 700):
 `token.json` (run and epoch), and per target `turn-…` (the newest request), `lock-…`, `original-…` (files as
 they were), `written-…` (digests of what the run wrote), `out-…` (how far its stop has come) and `result-…` (how
-each attempt ended, see attempts.py). `cleanup` removes it.
+each attempt ended, see attempts.py). `cleanup` removes it. After an incident its `original-…` files go on in
+`/var/tmp/drillctl-USER-kept/`, until the way home of that incident has put them back.
 """
 
 import contextlib
@@ -22,7 +23,9 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 _POLL_S = 0.02  # our choice: how often a condition is looked at
 _PARENT = "/var/tmp"  # noqa: S108 - survives a reboot, and `make_work_folder` refuses a folder of somebody else
+_KEPT = "-kept"
 _MODE = 0o700
+_ORIGINAL = re.compile("original-(.+)-[0-9a-f]{64}$")
 _TOKEN_LOCK = "lock-token"  # noqa: S105 - the name of a file
 _SHARE = 4  # our choice: looking takes at most a fifth of one processor
 _IDLE_S = 5.0  # our choice: how long `preflight` and `cleanup` wait for another request, where they do not say it
@@ -83,10 +86,36 @@ def remove_work_folder(request: Dict[str, Any]) -> bool:
                 held.enter_context(_held(os.path.join(folder, name), timeout_s))
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(folder, "token.json"))
+            if request.get("keep_originals"):
+                _keep_originals(folder)
             shutil.rmtree(folder)
     except FileNotFoundError:
         return False
     return True
+
+
+def _keep_originals(folder: str) -> None:
+    """Where nobody cleans up who does not know of them: files that only the way home of an incident needs."""
+    names = [name for name in os.listdir(folder) if _ORIGINAL.match(name)]
+    if names:
+        make_work_folder(folder + _KEPT)
+    for name in names:
+        os.replace(os.path.join(folder, name), os.path.join(folder + _KEPT, name))
+
+
+def forget_originals(request: Dict[str, Any]) -> bool:
+    """Remove what was kept of these gateways: they are home. True if there was something."""
+    kept, gateways = work_folder(request) + _KEPT, request.get("forget_originals", [])
+    found = [name for name in _names(kept) for match in [_ORIGINAL.match(name)] if match and match[1] in gateways]
+    for name in found:
+        os.unlink(os.path.join(kept, name))
+    if os.path.isdir(kept) and not os.listdir(kept):
+        os.rmdir(kept)
+    return bool(found)
+
+
+def _names(folder: str) -> List[str]:
+    return os.listdir(folder) if os.path.isdir(folder) else []
 
 
 def _require_own(request: Dict[str, Any], found: Optional[Dict[str, Any]]) -> None:
@@ -132,11 +161,11 @@ def _try_lock(path: str) -> Optional[IO[str]]:
 
 def original(request: Dict[str, Any], sha256: str) -> Optional[bytes]:
     """The file with this digest as it was kept on this host, or None."""
-    try:
-        with open(_original(request, sha256), "rb") as file:
+    path = _original(request, sha256)
+    for place in (path, os.path.join(work_folder(request) + _KEPT, os.path.basename(path))):
+        with contextlib.suppress(FileNotFoundError), open(place, "rb") as file:
             return file.read()
-    except FileNotFoundError:
-        return None
+    return None
 
 
 def _original(request: Dict[str, Any], sha256: str) -> str:
@@ -390,4 +419,4 @@ def _process(pid: int) -> Tuple[str, int]:
 
 def residue(folder: str) -> List[str]:
     """What of ours is on this host, as sorted paths."""
-    return sorted(os.path.join(folder, name) for name in os.listdir(folder)) if os.path.isdir(folder) else []
+    return sorted(os.path.join(place, name) for place in (folder, folder + _KEPT) for name in _names(place))

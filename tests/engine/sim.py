@@ -131,6 +131,7 @@ class SimWorld:
     token: int = 0  # epoch on the hosts
     fault_epoch: int = 0
     guards: dict[str, SimGuard] = field(default_factory=dict)
+    kept_on_hosts: dict[str, SimGuard] = field(default_factory=dict)  # what guards of a lost controller had begun
     forbidden: set[str] = field(default_factory=set)
     scripts: list[Script] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)
@@ -189,7 +190,8 @@ class SimWorld:
         self._note_duplicates()
         for name, state in self.gateways.items():
             state.sequence += state.front is not None
-            if self.heard is not None or self._is_down(self.topology.gateway[name].host):
+            host = self.topology.gateway[name].host
+            if self.heard is not None or self._is_down(host) or self.topology.hands_of(host):
                 continue
             self.samples.append(self._sample(name, state))
         self.routes += self.latest_routes().values()
@@ -214,8 +216,8 @@ class SimWorld:
     def latest(self) -> Mapping[str, Sample]:
         if self.heard:
             return self.heard
-        seen = ((name, state) for name, state in self.gateways.items() if not self._is_down(self._host(name)))
-        return {name: self._sample(name, state) for name, state in seen}
+        seen = (item.id for item in self.topology.scriptable_gateways if not self._is_down(item.host))
+        return {name: self._sample(name, self.gateways[name]) for name in seen}
 
     def _host(self, gateway: str) -> str:
         return self.topology.gateway[gateway].host
@@ -272,6 +274,14 @@ class SimWorld:
                 script.finish()
         self.scripts.clear()
         self._tick()
+
+    def lose_controller(self) -> None:
+        """The controller's machine is gone, with every guard; its hosts keep what they know, and scripts work on."""
+        for guard in self.guards.values():
+            if guard.todo and not guard.lost:
+                self._lose(guard)
+        self.kept_on_hosts |= self.guards
+        self.guards, self.forbidden = {}, set()
 
     def _lose(self, guard: SimGuard) -> None:
         """The first target that was not done is half done: stopped, and a script is at work on its host."""
@@ -341,13 +351,19 @@ class SimWorld:
         self._claim(call, None)
         self.contacts.touch(f"snapshot {call.name}")
         self._tick()
-        gateways = {name: sample.model_dump(include=_COMPARED) for name, sample in self.latest().items()}
+        gateways = {name: self._state(sample) for name, sample in self.latest().items()}
         routers = {name: dict(sample.lines) for name, sample in self.latest_routes().items()}
         residue = {host: ["fence"] for host in self.fenced}
         offset_s = {host.id: 0.0 for host in self.topology.hosts}
-        unseen = dict.fromkeys(self.gateways.keys() - gateways.keys(), "no route")
+        asked = {item.id for item in self.topology.scriptable_gateways}
+        unseen = dict.fromkeys(asked - gateways.keys(), "no route")
         texts = {name: f"Server = {state['endpoints']}\n" for name, state in gateways.items()}
         return Snapshot(gateways, routers, residue, offset_s, unseen, texts)
+
+    def _state(self, sample: Sample) -> dict[str, Any]:
+        """As a host's program says it: one that only receives holds no session."""
+        receives = self.topology.gateway[sample.gateway].receives_only
+        return sample.model_dump(include=_COMPARED) | ({"session": None} if receives else {})
 
     def check(
         self, call: Call, phase: str, checks: Sequence[Check], expected: Expectations, deadline_s: float
@@ -362,9 +378,8 @@ class SimWorld:
 
     def _checked(self, phase: str, item: GatewayExpectation, check: Check) -> CheckRecord:
         state = self.gateways[item.gateway]
-        good = (state.front in item.sessions if item.running else not state.running) and (
-            self.abnormal.get(phase) != item.gateway
-        )
+        good = (state.front in item.sessions if item.running else not state.running) or self._answers(item, check)
+        good = good and self.abnormal.get(phase) != item.gateway
         normal = CheckResult.NORMAL if good else CheckResult.ABNORMAL
         return CheckRecord(
             phase=phase,
@@ -376,6 +391,12 @@ class SimWorld:
             found=str(state.front),
             duration_s=0.0,
         )
+
+    def _answers(self, item: GatewayExpectation, check: Check) -> bool:
+        """Whether the front answers the gateway's host, wherever the gateway itself is logged in."""
+        gateway = self.topology.gateway[item.gateway]
+        fronts = [self.topology.front[name] for name in item.sessions]
+        return check is Check.TCP and any(self._network().line_of(gateway, front) for front in fronts)
 
     def inject(self, fault: Fault) -> None:
         self.contacts.touch("inject")
@@ -504,8 +525,9 @@ class SimWorld:
         for script in self.scripts:
             script.finish()
         self.scripts.clear()
-        guard = self.guards[f"{step.id}-{attempt}"]
-        known = {item.target: item for item in guard.results}
+        name = f"{step.id}-{attempt}"
+        guard = self.guards.get(name) or self.kept_on_hosts.get(name)  # a host keeps its own record of an attempt
+        known = {item.target: item for item in guard.results} if guard else {}
         return [self._look(step, target, known.get(target.name), before) for target in step.targets]
 
     def _look(self, step: Step, target: Target, known: TargetResult | None, before: Snapshot) -> TargetResult:
@@ -516,6 +538,10 @@ class SimWorld:
         if step.verb is Verb.PATH:
             key = (target.arguments["router"], target.arguments["centre"])
             is_done = self.moved.get(key, target.arguments["line_before"]) == target.arguments["line"]
+        elif step.verb in (Verb.FENCE, Verb.UNFENCE):
+            is_done = (self._host(target.name) in self.fenced) is (step.verb is Verb.FENCE)
+        elif step.verb is Verb.GIVE_BACK:
+            is_done = not self.gateways[target.name].running
         else:
             state = self.gateways[target.name]
             wanted = tuple(target.arguments.get("fronts", state.fronts))

@@ -102,10 +102,14 @@ class Stager:
         mode: Mode = Mode.REHEARSAL,
         parameters: dict[str, str] | None = None,
         stop: StopConditions | None = None,
+        *,
+        people: bool = False,
     ) -> Stage:
+        """`people`: with the steps that they have to confirm, which nobody here does by himself."""
         topology, clock = SITE.topology, SimClock()
         request = Request(mode, date(2026, 11, 22), parameters or {}, response)
-        definition = load_drill(ROOT / "drills", drill).model_copy(update={"stop": stop or StopConditions()})
+        alone = {} if people else {"manual": (), "milestones": ()}
+        definition = load_drill(ROOT / "drills", drill).model_copy(update={"stop": stop or StopConditions(), **alone})
         plan = make_plan(topology, SITE.digest, definition, request)
         return Stage(topology, plan, SimWorld(topology, clock), self.journal(clock), self.folder)
 

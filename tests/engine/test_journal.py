@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from orchestrator.engine import End
 from orchestrator.engine.run import locks_of
 from orchestrator.errors import JournalFailed, Refused, Superseded
 from orchestrator.journal import LEASE_S, SqliteJournal, chain_is_valid
-from orchestrator.journal.store import VERSION
+from orchestrator.journal.schema import VERSION
 from orchestrator.model.event import EventKind
 from orchestrator.model.plan import Step
 from orchestrator.model.verdict import Restoration, RunOutcome
 from tests.engine.test_engine import SITE, Stager, stage
 from tests.support.disks import fill, small_disk
+from tests.support.sites import ROOT
 
 __all__ = ["stage"]
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk: needs root")
@@ -158,3 +160,30 @@ def test_what_is_told_nowhere_comes_into_no_event_and_the_chain_holds(stage: Sta
     journal.close()
     assert (events[-1].data["text"], chain_is_valid(events)) == (f"login with {MASKED} refused", True)
     assert b"Tr4nsfer-9931" not in b"".join(path.read_bytes() for path in tmp_path.glob("masked.db*"))
+
+
+_OPENS = """
+import sys
+from pathlib import Path
+from orchestrator.adapters.clock import SystemClock
+from orchestrator.journal import SqliteJournal
+print("ready", flush=True)
+sys.stdin.readline()
+SqliteJournal(Path(sys.argv[1]), SystemClock()).close()
+"""
+
+
+def test_of_programs_that_make_a_journal_at_once_each_finds_it_made(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _OPENS, str(tmp_path / "journal.db")]
+    at_work = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+        for _ in range(8)
+    ]
+    for process in at_work:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+    for process in at_work:
+        assert process.stdin
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60)[1] for process in at_work] == [b""] * len(at_work)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from orchestrator import errors
 from orchestrator.cli.schema import schemas
 from orchestrator.errors import DrillctlError
-from orchestrator.model import calendar, drill, hours, people, topology
+from orchestrator.model import calendar, drill, hours, people, records, topology
 from orchestrator.model.drill import Drill
 from orchestrator.rules.rulebook import RULES
 from tests.frame.documents import DOCUMENTS, ROOT, blocks, links, tables
@@ -42,6 +42,7 @@ PAGES = [
     ("inventory.md", hours),
     ("calendar.md", calendar),
     ("drill.md", drill),
+    ("records.md", records),
 ]
 
 

@@ -217,8 +217,8 @@ def test_a_page_has_no_word_too_wide_and_nothing_secret(
 
 
 def test_a_password_of_the_inventory_is_on_no_page() -> None:
-    """Only address, user and port come over from hosts.yml."""
-    assert set(Login.__dataclass_fields__) == {"address", "user", "port"}
+    """Only address, user and port come over from hosts.yml, and the way there from access.yml."""
+    assert set(Login.__dataclass_fields__) == {"address", "user", "port", "jump"}
 
 
 def test_the_same_plan_gives_the_same_bytes() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
-from orchestrator.model.topology import CentreRole, Routing, Topology
+from orchestrator.model.topology import CentreRole, LineKind, Routing, Topology
 from orchestrator.rules.finding import Severity
 from tests.rules.edit import changed, with_, without
 
@@ -119,6 +119,12 @@ VIOLATIONS: dict[str, tuple[str, Edit, Severity, str]] = {
         Severity.ERROR,
         "172.70.102.30",
     ),
+    "a Beijing port that is another one": (
+        "dr-endpoints",
+        lambda t: changed(t, "fronts", "beijing-trading", port=7044),
+        Severity.ERROR,
+        "172.70.101.30:7043",
+    ),
     "a trading gateway alone": (
         "tdgw-pair",
         lambda t: changed(t, "gateways", "sse-td-1", pair=None),
@@ -192,6 +198,26 @@ NOT_JUDGED: dict[str, tuple[str, Edit]] = {
     "no line says what it outlives": (
         "dr-line-survives",
         lambda t: with_(t, lines=tuple(line.model_copy(update={"survives_loss_of": None}) for line in t.lines)),
+    ),
+    "no market-data gateway at all": (
+        "tcp-market-data-primary",
+        lambda t: without(t, "gateways", "nq-md-1", "nq-md-2", "nq-mc-1", "nq-mc-2"),
+    ),
+    "no terrestrial line at all": (
+        "bandwidth",
+        lambda t: with_(t, lines=tuple(line for line in t.lines if line.kind is not LineKind.TERRESTRIAL)),
+    ),
+    "trading fronts of the SSE without a gateway": (
+        "tdgw-pair",
+        lambda t: without(t, "gateways", "sse-td-1", "sse-td-2"),
+    ),
+    "no certificate of an SSE gateway": (
+        "both-certificate-kinds",
+        lambda t: with_(t, gateways=tuple(item.model_copy(update={"certificates": ()}) for item in t.gateways)),
+    ),
+    "the DR address of settlement is not entered": (
+        "dr-endpoints",
+        lambda t: without(t, "fronts", "beijing-settlement-gm"),
     ),
     "the certificate in use is not entered": (
         "certificate-once",

@@ -1,18 +1,17 @@
 """Where an audit rule draws its line: the nearest case on the other side."""
 
-from pathlib import Path
-
-from orchestrator.loader.site import load_site
 from orchestrator.model.topology import Topology
 from orchestrator.rules.finding import Result
 from orchestrator.rules.rulebook import audit
 from tests.rules.edit import changed, with_
+from tests.rules.facts import EXAMPLE as FACTS
+from tests.rules.facts import over
 
-EXAMPLE = load_site(Path(__file__).parents[2] / "inventory/example").topology
+EXAMPLE = FACTS.topology
 
 
 def said(topology: Topology, rule: str) -> list[tuple[Result, str]]:
-    return [(item.result, item.text.en) for item in audit(topology) if item.rule == rule]
+    return [(item.result, item.text.en) for item in audit(over(topology)) if item.rule == rule]
 
 
 def test_two_megabits_are_enough() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from orchestrator.model.people import PersonRole
 from orchestrator.model.topology import Topology
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,16 @@ class SiteSpec:
     pairs: int = 1
     outlives: bool = True  # whether lines into a centre outlive it
     wave: int = 20
+    hosts: int = 4  # of each class, in each room
     cold: str = ""  # cold standbys of the primaries: "beside" the hot one, or on a "spare" host; empty: none
+
+
+EVERYBODY = {  # one person for every role
+    "id": "everybody",
+    "name": {"zh": "全体", "en": "Everybody"},
+    "roles": [item.value for item in PersonRole],
+    "phone": "0755-00000000",
+}
 
 
 def site_data(spec: SiteSpec) -> dict[str, Any]:
@@ -162,7 +172,7 @@ def _gateways(spec: SiteSpec) -> list[dict[str, Any]]:
                         "number": f"Q{number}",
                         "class": name,
                         "profile": profile,
-                        "host": f"node{room}-{stem}-{pair % 4}",
+                        "host": f"node{room}-{stem}-{pair % spec.hosts}",
                         "role": "primary" if k == 0 else "standby",
                         "pair": ids[1 - k],
                         "servers": [f"{centre}-{stem}" for centre in order],
@@ -219,6 +229,7 @@ def topology_of(spec: SiteSpec) -> Topology:
     data["centres"] = CATALOGUE["centres"]
     data["fronts"] = [*CATALOGUE["fronts"], *data["fronts"]]
     data["profiles"] = PROFILES
+    data["people"] = {"people": [EVERYBODY]}
     return Topology.model_validate(data)
 
 
@@ -249,7 +260,7 @@ def write_site(folder: Path, spec: SiteSpec) -> Path:
         "topology.yml": {"catalogue": ["sscc"], **data},
         "profiles.yml": PROFILES,
         "hosts.yml": hosts,
-        "people.yml": {"people": []},
+        "people.yml": {"people": [EVERYBODY]},
     }
     for name, document in documents.items():
         (site / name).write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")

@@ -10,7 +10,7 @@ from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
 from orchestrator.engine import Assignment
 from orchestrator.errors import Refused
 from orchestrator.journal import CLOSED
-from orchestrator.wiring import Places, copy_of
+from orchestrator.wiring import Place, Places, copy_of
 
 
 def sealing(run: RunId, site: Site = DEFAULT_SITE, as_json: Json = False) -> None:
@@ -24,7 +24,8 @@ def sealing(run: RunId, site: Site = DEFAULT_SITE, as_json: Json = False) -> Non
             found = f"expected run {run} to be closed, found it {state.status}"
             raise Refused("RUN_OPEN", f"{found}; `drillctl status {run}` says what it needs")
         copy = copy_of(state)
-        keeping = Keeping.of(places, copy, console.print, home=places.site_folder(site))
+        on_site = Place.read(state.place).on_site
+        keeping = Keeping.of(places, copy, console.print, home=places.site_folder(site), on_site=on_site)
         job, events = Assignment(run, state.epoch, state.plan, copy.topology, state.folder), journal.events(run)
         left = keeping.seal(job, events, keeping.record(job, events))
     finally:

@@ -1,9 +1,7 @@
 """`drillctl schedule due`: what was held when, what is overdue, and what was missed."""
 
-import getpass
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -11,26 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.evidence.keeping import writing
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
+from orchestrator.cli.schedule.missed import Missed, missed_of, put_on_record
 from orchestrator.cli.schedule.reading import Book, as_data, book
-from orchestrator.evidence.scheduled import missed_data, missed_id, recorded
-from orchestrator.model.evidence import LedgerKind
-from orchestrator.rules.schedule import Age, Entry, Standing, age, standing
-
-
-@dataclass(frozen=True)
-class _Missed:
-    """An entry whose time has passed without a run. `line_at`: when it came on the ledger; None: it is not."""
-
-    entry: Entry
-    standing: Standing
-    run: str | None
-    line_at: str | None
-
-    def is_open(self, known: Book) -> bool:
-        """Whether it can still be made good. In a period that is over it stays on the list, and is nobody's alarm."""
-        return self.standing is Standing.MISSED and known.now.date() <= self.entry.last
+from orchestrator.rules.schedule import Age, age
 
 
 def due(
@@ -47,11 +29,11 @@ def due(
     """
     known = book(site)
     ages = [age(known.schedule, subject, known.held, known.now.date()) for subject in known.subjects]
-    missed = _missed(known)
-    if record and any(item.line_at is None for item in missed):
-        _record(known, site, missed)
+    missed = missed_of(known)
+    if record and (new := put_on_record(known, site, missed)):
+        typer.echo(f"{len(new)} missed {'entry' if len(new) == 1 else 'entries'} recorded on the ledger", err=True)
         known = book(site)
-        missed = _missed(known)
+        missed = missed_of(known)
     if as_json:
         typer.echo(json.dumps(_document(known, ages, missed), ensure_ascii=False, indent=2))
     else:
@@ -59,27 +41,7 @@ def due(
     raise typer.Exit(1 if any(item.overdue for item in ages) or any(item.is_open(known) for item in missed) else 0)
 
 
-def _missed(known: Book) -> list[_Missed]:
-    """Since the policy began, those that were held later in their period too."""
-    on_record = recorded(known.lines)
-    found = []
-    for entry in known.planned(known.schedule.starts, known.now.date()):
-        state, run = standing(entry, known.held, known.now)
-        if state in (Standing.MISSED, Standing.LATE):
-            found.append(_Missed(entry, state, run.run if run else None, on_record.get(missed_id(known.name, entry))))
-    return found
-
-
-def _record(known: Book, site: Site, missed: Sequence[_Missed]) -> None:
-    by = getpass.getuser()
-    new = [item.entry for item in missed if item.line_at is None]
-    writing(known.places, site).append_all(
-        [(LedgerKind.SCHEDULE_MISSED, missed_data(known.name, known.zone, entry, by)) for entry in new]
-    )
-    typer.echo(f"{len(new)} missed {'entry' if len(new) == 1 else 'entries'} recorded on the ledger", err=True)
-
-
-def _document(known: Book, ages: Sequence[Age], missed: Sequence[_Missed]) -> dict[str, Any]:
+def _document(known: Book, ages: Sequence[Age], missed: Sequence[Missed]) -> dict[str, Any]:
     return {
         "site": known.name,
         "on": str(known.now.date()),
@@ -111,7 +73,7 @@ def _age_data(item: Age) -> dict[str, Any]:
     }
 
 
-def _show(ages: Sequence[Age], missed: Sequence[_Missed]) -> None:
+def _show(ages: Sequence[Age], missed: Sequence[Missed]) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("DRILL", "MODE", "EVERY", "LAST HELD", "DUE"):

@@ -1,4 +1,4 @@
-"""`drillctl schedule install`: what makes a machine look at the schedule every day by itself."""
+"""`drillctl schedule install`: what makes a machine serve a site by itself (`drillctl serve`)."""
 
 import json
 import shlex
@@ -13,7 +13,8 @@ from orchestrator.errors import DefinitionError
 from orchestrator.evidence.disk import replace
 from orchestrator.wiring import Places
 
-_AT = (7, 30)  # our choice: before anybody is at work, after the night's backups
+_WATCHDOG_S = 300  # our choice: a round takes a second; one that hangs is ended, and begun again
+_AGAIN_S = 10  # our choice: after which a server that has ended is begun again
 
 
 def install(
@@ -24,7 +25,7 @@ def install(
     site: Site = DEFAULT_SITE,
     as_json: Json = False,
 ) -> None:
-    """Print what looks at the schedule once a day and records what was missed. Nothing is enabled by it."""
+    """Print what keeps `drillctl serve` at work, as a service or from a crontab. Nothing is enabled by it."""
     places = Places()
     files = _cron(places, site) if cron else _units(places, site)
     if to is None:
@@ -53,41 +54,51 @@ def _environment(places: Places, site: Site) -> list[str]:
     return [f"DRILLCTL_REPORTS={places.reports}", f"DRILLCTL_STATE={places.state(places.site_name(site))}"]
 
 
-def _command(folder: Path) -> list[str]:
+def _command(folder: Path, *more: str) -> list[str]:
     """With this interpreter, by full paths: neither cron nor systemd has anybody's PATH."""
-    return [sys.executable, "-m", "orchestrator", "schedule", "due", "--record", "--site", str(folder)]
+    return [sys.executable, "-m", "orchestrator", "serve", *more, "--site", str(folder)]
 
 
 def _units(places: Places, site: Site) -> dict[str, str]:
-    # Exit 1 tells that something is overdue: it stands as failed in `systemctl --failed`, where people look.
-    (hour, minute), folder, zone = _AT, places.site_folder(site), places.timezone(site)
-    name = f"drillctl-schedule-{folder.name}"
+    """Exit 2 and 3 tell of what only a person mends: a wrong site, another server at work.
+
+    The twin of a rehearsal mounts, sets host names and writes below /proc/sys in namespaces of its own, so what takes
+    that away from a service is not here. `KillMode=process`: a rehearsal that has begun outlives its server.
+    """
+    folder = places.site_folder(site)
     words = " ".join(_systemd_word(word) for word in _command(folder))
     environment = "\n".join(f"Environment={_systemd_word(item)}" for item in _environment(places, site))
+    writable = " ".join(_systemd_word(f"-{path}") for path in (places.reports, places.state(places.site_name(site))))
     service = f"""\
 [Unit]
-Description=drillctl: what is due and what was missed at site {folder.name}
+Description=drillctl: schedule, notices, audits and unattended runs of site {folder.name}
+After=network.target time-sync.target
 
 [Service]
-Type=oneshot
+Type=notify
 WorkingDirectory={_systemd_path(places.root)}
 {environment}
 ExecStart={words}
-TimeoutStartSec=300
-"""
-    timer = f"""\
-[Unit]
-Description=drillctl: look at the schedule of site {folder.name} every day
-
-[Timer]
-OnCalendar=*-*-* {hour:02}:{minute:02}:00 {zone}
-Persistent=true
-Unit={name}.service
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec={_AGAIN_S}
+RestartPreventExitStatus=2 3
+WatchdogSec={_WATCHDOG_S}
+TimeoutStopSec=10
+KillMode=process
+NoNewPrivileges=yes
+ProtectSystem=full
+ReadWritePaths={writable}
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+LockPersonality=yes
+RestrictRealtime=yes
+SystemCallArchitectures=native
 
 [Install]
-WantedBy=timers.target
+WantedBy=multi-user.target
 """
-    return {f"{name}.service": service, f"{name}.timer": timer}
+    return {f"drillctl-serve-{folder.name}.service": service}
 
 
 def _systemd_word(word: str) -> str:
@@ -101,8 +112,8 @@ def _systemd_path(path: Path) -> str:
 
 
 def _cron(places: Places, site: Site) -> dict[str, str]:
-    """In the machine's own zone: cron has no other that it keeps everywhere. In a crontab % ends the command."""
-    (hour, minute), folder = _AT, places.site_folder(site)
-    words = ["cd", str(places.root), "&&", "env", *_environment(places, site), *_command(folder)]
+    """A round every minute; one that finds another at work ends by itself. In a crontab % ends the command."""
+    folder = places.site_folder(site)
+    words = ["cd", str(places.root), "&&", "env", *_environment(places, site), *_command(folder, "--once")]
     command = " ".join(word if word == "&&" else shlex.quote(word) for word in words).replace("%", r"\%")
-    return {f"drillctl-schedule-{folder.name}.cron": f"{minute} {hour} * * * {command}\n"}
+    return {f"drillctl-serve-{folder.name}.cron": f"* * * * * {command}\n"}

@@ -1,0 +1,60 @@
+"""An audit as command and server make it: with the firm's records, its waivers, and since when findings are open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import typer
+
+from orchestrator.adapters.audit_history import AuditHistory
+from orchestrator.adapters.clock import SystemClock
+from orchestrator.loader.platform_export import read_export
+from orchestrator.loader.records import load_records
+from orchestrator.loader.site import LoadedSite
+from orchestrator.model.platform_export import PlatformExport
+from orchestrator.model.records import Export, Records
+from orchestrator.rules import Facts, Finding
+from orchestrator.rules import audit as judge_inventory
+from orchestrator.rules.seen import dated, seen
+from orchestrator.rules.waivers import IdleWaiver, idle, waive
+from orchestrator.wiring import Places
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit says on a day. `idle`: waivers that bear nothing."""
+
+    today: date
+    findings: tuple[Finding, ...]
+    idle: tuple[IdleWaiver, ...]
+
+
+def audited(places: Places, site: LoadedSite, platform: Path | None = None) -> Audited:
+    """Judge a site today. DefinitionError where records.yml or the platform's export is wrong.
+
+    `platform`: an export in place of the one on record.
+    """
+    today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
+    records = load_records(site.folder, site.topology, today)
+    facts = Facts(site.topology, today, records, _platform(site.folder, records, platform))
+    found = waive(judge_inventory(facts), records.waivers, today)
+    history = AuditHistory(places.state(site.topology.site.name))
+    found = dated(found, history.read(), today)
+    _keep(history, found)
+    return Audited(today, tuple(found), tuple(idle(found, records.waivers, today)))
+
+
+def _platform(folder: Path, records: Records, given: Path | None) -> PlatformExport | None:
+    how = records.platform.export if records.platform else Export()
+    file = given or (folder / how.file if how.file else None)
+    return read_export(file, how) if file else None
+
+
+def _keep(history: AuditHistory, found: Sequence[Finding]) -> None:
+    """An audit tells what it found also where nothing can be written."""
+    try:
+        history.keep(seen(found))
+    except OSError as error:
+        typer.echo(f"since when findings are open is not kept: {error}", err=True)

@@ -1,0 +1,44 @@
+"""Minutes of outage in trading hours for people at a terminal, in the live view and in `status`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from orchestrator.errors import DrillctlError
+from orchestrator.loader.calendar import load_calendar
+from orchestrator.model.outage import Outage
+from orchestrator.model.topology import Site
+from orchestrator.rules.outage import Level, TradingHours, level
+
+_MINUTE = 60
+_STYLE = {Level.NONE: "", Level.WARNED: "bold black on yellow", Level.REPORTABLE: "bold white on red"}
+_WORD = {Level.NONE: "", Level.WARNED: " 接近上报时限 NEAR THE LIMIT ", Level.REPORTABLE: " 须报告 REPORTABLE "}
+
+
+def hours_of(home: Path, zone: str) -> TradingHours | None:
+    """The site's session hours. None: its calendar cannot be read; outage is not counted then."""
+    try:
+        return TradingHours(load_calendar(home), zone)
+    except DrillctlError:
+        return None
+
+
+def outage_lines(found: Sequence[Outage], site: Site) -> list[Text]:
+    """One line per class, the number that was out longest named; what nears the limit stands out."""
+    return [_line(item, found, site) for item in found if item.number is None]
+
+
+def _line(item: Outage, found: Sequence[Outage], site: Site) -> Text:
+    numbers = [other for other in found if other.number and other.gateway_class == item.gateway_class]
+    worst = max(numbers, key=lambda other: other.counted_s, default=item)
+    near = level(item, site)
+    return Text.assemble(
+        f"outage in trading hours {item.gateway_class.value}: ",
+        "at least " if item.at_least else "",
+        (f"{item.counted_s / _MINUTE:.1f} of {site.reportable_outage_s / _MINUTE:g} min", "bold"),
+        f" ({worst.number or '-'} {worst.counted_s / _MINUTE:.1f} min{', still out' if item.still_out else ''})",
+        " a day of which nobody knows counts as a trading day" if item.unknown_day else "",
+        " " if _WORD[near] else "",
+        (_WORD[near], _STYLE[near]),
+    )

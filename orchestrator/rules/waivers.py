@@ -1,0 +1,40 @@
+"""What a firm's waivers come to: which violations they bear today, and which of them bear nothing. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from orchestrator.model.records import Waiver
+from orchestrator.rules.finding import Finding, Result, Waived
+
+
+@dataclass(frozen=True)
+class IdleWaiver:
+    """A waiver without effect: its last day is over, or what it names is not violated."""
+
+    waiver: Waiver
+    why: Literal["expired", "unused"]
+
+
+def waive(findings: Iterable[Finding], waivers: Iterable[Waiver], today: date) -> list[Finding]:
+    """The findings, with the waiver that bears each violation today. They stay violated."""
+    at_work = {(item.rule, item.where): item for item in waivers if item.until >= today}
+    return [_waived(item, at_work.get((item.rule, item.where))) for item in findings]
+
+
+def _waived(finding: Finding, waiver: Waiver | None) -> Finding:
+    if waiver is None or finding.result is not Result.VIOLATED:
+        return finding
+    borne = Waived(reason=waiver.reason, by=waiver.by, until=waiver.until)
+    return finding.model_copy(update={"waived": borne})
+
+
+def idle(findings: Iterable[Finding], waivers: Iterable[Waiver], today: date) -> Iterator[IdleWaiver]:
+    """Waivers that bear nothing today; people are told of each."""
+    violated = {(item.rule, item.where) for item in findings if item.result is Result.VIOLATED}
+    for waiver in waivers:
+        if waiver.until < today:
+            yield IdleWaiver(waiver, "expired")
+        elif (waiver.rule, waiver.where) not in violated:
+            yield IdleWaiver(waiver, "unused")
