@@ -106,7 +106,7 @@ def _told(plan: Plan, event: Event, before: Sequence[Event]) -> tuple[NoticeKind
             found = NoticeKind.ABORTED, lambda texts: texts("notice.aborted", reason=_reason(texts, event))
         case EventKind.NOTE if data["what"] == "second_room_behind":
             found = NoticeKind.SECOND_ROOM, _saying("notice.second_room")
-        case EventKind.INTENT if data["verb"] == Verb.CONFIRM:
+        case EventKind.INTENT | EventKind.UNDO_INTENT if data["verb"] == Verb.CONFIRM:
             found = NoticeKind.WAITING, _to_confirm(plan, event)
         case EventKind.DONE | EventKind.UNDO_DONE if _is_late(event):
             found = NoticeKind.LATE, _late(plan, event)

@@ -138,6 +138,8 @@ def _bar(context: Context, drawing: Drawing, axis: Axis, item: GatewayTimes, y: 
     drawing.text(_LEFT - 12, middle + 4, fitted(item.host, 70, 11), "label small end", known)
     missed = not item.came_back and not item.action.stays_down
     drawing.text(_WIDTH - 8, middle + 4, _came_to(context, item), "amount end bad" if missed else "amount end")
+    if item.declared_by:
+        return
     if item.broken_at is None:
         drawing.line(axis.left, middle, axis.right, middle, "up")
         return

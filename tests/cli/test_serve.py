@@ -313,7 +313,7 @@ def test_a_head_that_a_kill_has_left_behind_is_published_by_the_next_server(serv
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.matrix)])
 def test_killed_again_and_again_it_does_each_thing_once(served: Served, seed: int) -> None:
     """Notices are delivered at least once: a kill between a receiver's answer and the note of it sends one again, with
     the same id, and the same words but for the moment.

@@ -5,15 +5,18 @@ from datetime import date
 
 import pytest
 
+from orchestrator.cli.awaited import awaited
 from orchestrator.engine import End
 from orchestrator.history import check_records
 from orchestrator.judge import judge
 from orchestrator.loader.drill import load_drill
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.event import CheckResult, EventKind
+from orchestrator.model.notify import NoticeKind
 from orchestrator.model.plan import Phase, Step
 from orchestrator.model.verdict import Restoration, RunOutcome
 from orchestrator.planner import Request, make_plan
+from orchestrator.report.notices import About, notice_of
 from tests.engine.cuts import Night
 from tests.engine.sim import SimClock, SimWorld
 from tests.engine.test_engine import SITE, Stage, Stager, stage
@@ -116,7 +119,11 @@ def test_a_move_that_was_begun_is_taken_back_after_an_abort(stage: Stager) -> No
     play = with_hands(stage)
     person = Person(play, silent=(THERE,))
 
+    told: list[str] = []
+
     def heard() -> None:
+        found = awaited(play.journal.state("r1"), play.events, play.journal.waiting("r1"))
+        told.extend([found.step.id] if found else [])
         person.heard()
         if THERE in begun(play):
             play.journal.post("r1", "abort", {"by": "tester", "reason": "enough"}, "abort")
@@ -125,6 +132,11 @@ def test_a_move_that_was_begun_is_taken_back_after_an_abort(stage: Stager) -> No
     verdict = play.play()
     assert (verdict.outcome, verdict.restoration) == (RunOutcome.ABORTED, Restoration.PROVED)
     assert begun(play)[-2:] == [BACK, "confirm-after-wang"]
+    assert list(dict.fromkeys(told)) == EVERY, "confirm and status say so, also on the way back"
+    asked = next(index for index, event in enumerate(play.events) if event.step == BACK)
+    notice = notice_of(About("r1", play.plan, "Asia/Shanghai"), play.events[asked], play.events[:asked])
+    assert notice
+    assert notice.kind is NoticeKind.WAITING
 
 
 def test_nobody_is_asked_to_take_back_what_was_never_begun(stage: Stager) -> None:

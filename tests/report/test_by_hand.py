@@ -5,7 +5,7 @@ import re
 from orchestrator.model.plan import FaultSource
 from orchestrator.model.record import RunRecord
 from orchestrator.report.assemble import assemble
-from orchestrator.report.render import render
+from orchestrator.report.render import render, run_json
 from tests.engine.test_engine import Stager, stage
 from tests.engine.test_hands import THERE, Person, with_hands
 
@@ -41,7 +41,7 @@ def test_without_the_word_the_row_says_so(stage: Stager) -> None:
 
 def test_the_record_is_read_again_as_it_was_written(stage: Stager) -> None:
     record = recorded(stage)
-    again = RunRecord.model_validate_json(record.model_dump_json())
+    again = RunRecord.model_validate_json(run_json(record))
     assert again == record
     others = [item for item in again.verdict.gateways if item.number != _NUMBER]
     assert all("declared_by" not in item.model_dump() for item in others)
