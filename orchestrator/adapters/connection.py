@@ -10,8 +10,8 @@ import tempfile
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from fabric import Connection
-from paramiko import RejectPolicy
+from fabric import Config, Connection
+from paramiko import RejectPolicy, SSHConfig
 from paramiko.ssh_exception import SSHException
 from paramiko.transport import Transport
 
@@ -29,6 +29,7 @@ def connection(target: SshTarget, settings: SshSettings) -> Connection:
     way = settings.through(target)
     chosen = (_Through if way else Connection)(
         target.address,
+        config=Config(ssh_config=SSHConfig()),  # nobody's own ssh_config leads elsewhere
         user=target.user,
         port=target.port,
         connect_timeout=settings.connect_timeout_s,

@@ -66,7 +66,7 @@ def awaited(state: RunState, events: Sequence[Event], messages: Sequence[Message
     progress = Progress.of(state.plan, events)
     for step in people_steps(state):
         if _waits(progress, step):
-            told = progress.confirmed.get(step.id) or _told(step.id, messages)
+            told = progress.confirmed.get(step.id) or _told(progress, step.id, messages)
             attempt = progress.next_attempt(step) - 1
             return Awaited(step, attempt, progress.asked_since(step.id), confirmation_of(told) if told else None)
     return None
@@ -84,8 +84,9 @@ def _waits(progress: Progress, step: Step) -> bool:
     return not found or bool(tried[-1].again) or any(item.outcome not in HEARD for item in found)
 
 
-def _told(step: str, messages: Sequence[Message]) -> Mapping[str, Any] | None:
-    return next((item.data for item in messages if item.topic == "confirm" and item.data["step"] == step), None)
+def _told(progress: Progress, step: str, messages: Sequence[Message]) -> Mapping[str, Any] | None:
+    words = (item.data for item in messages if item.topic == "confirm" and item.data["step"] == step)
+    return next((item for item in words if progress.counts(item)), None)
 
 
 def people_steps(state: RunState) -> Iterator[Step]:

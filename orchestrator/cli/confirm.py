@@ -143,7 +143,14 @@ class _Desk:
         if waits.said is not None:
             return self._again(waits, waits.said, said)
         kept = handed_in.keep(self.state.folder, waits.step.id, files)
-        data: dict[str, Any] = {"step": waits.step.id, "done": said.done, "by": said.by, "at": at, "told_at": now}
+        data: dict[str, Any] = {
+            "step": waits.step.id,
+            "attempt": waits.attempt,
+            "done": said.done,
+            "by": said.by,
+            "at": at,
+            "told_at": now,
+        }
         data |= {"note": said.note, "evidence": [item.model_dump(mode="json") for item in kept]}
         run = self.state.run
         self.journal.post(run, "confirm", data, f"confirm-{run}-{waits.step.id}-{waits.attempt}")
@@ -158,6 +165,9 @@ class _Desk:
         now = awaited(state, self.journal.events(run), messages)
         if now and now.step.id == waits.step.id and now.said and now.said.told_at != record.told_at:
             return self._again(waits, now.said, said)
+        waiting = any(item.topic == "confirm" and item.data["told_at"] == record.told_at for item in messages)
+        if waiting and (now is None or now.said is None):
+            raise Refused("TOO_LATE", f"step {waits.step.id} was answered, or its time was over, at this moment")
         return record
 
     def _again(self, waits: Awaited, before: ConfirmationRecord, said: _Said) -> ConfirmationRecord:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from orchestrator.cli.awaited import people_steps
 from orchestrator.cli.needs import Standing, as_data, on_site, standing_of
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
 from orchestrator.errors import DefinitionError, Refused
@@ -93,7 +94,12 @@ def _open_ones(questions: Sequence[Question]) -> str:
 def _may_decide(
     state: RunState, question: Question, choice: Choice, by: str | None, second: str | None, *, is_incident: bool
 ) -> None:
-    """A person's word never fences anything in a drill; in an incident it takes two (design §5.1)."""
+    """A person's word never fences anything in a drill; in an incident it takes two (design §5.1). That people have
+    done their step its owner says, or two.
+    """
+    owned = next((item for item in people_steps(state) if item.id == question.step), None)
+    if choice is Choice.DONE and owned and by not in owned.targets[0].arguments["people"]:
+        _two_people(copy_of(state).topology.people, by, second, f"confirm {question.step} for its owner")
     fences = {step.id for step in state.plan.steps if step.verb in (Verb.FENCE, Verb.GIVE_BACK)}
     if choice is not Choice.DONE or question.step not in fences:
         return
@@ -103,15 +109,15 @@ def _may_decide(
             f"step {question.step} frees a gateway number: in a {state.plan.mode} that is proved, never declared; "
             "answer not-done, and the run goes back",
         )
-    _two_people(copy_of(state).topology.people, by, second)
+    _two_people(copy_of(state).topology.people, by, second, "declare a fence")
 
 
-def _two_people(people: People, by: str | None, second: str | None) -> None:
+def _two_people(people: People, by: str | None, second: str | None, what: str) -> None:
     known = [person.id for person in people.people]
     if by is None or second is None or by == second or not {by, second} <= set(known):
         raise Refused(
             "TWO_PEOPLE",
-            f"two different people of people.yml ({', '.join(known) or 'it names none'}) have to declare a fence; "
+            f"two different people of people.yml ({', '.join(known) or 'it names none'}) have to {what}; "
             f"expected --by ID --second ID, found --by {by or 'nobody'} --second {second or 'nobody'}",
         )
 

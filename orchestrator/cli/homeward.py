@@ -29,7 +29,7 @@ def plan_home(places: Places, site: LoadedSite, run: str, today: date) -> Plan:
     journal = places.journal(site.topology.site.name)
     try:
         state = journal.state(run)
-        _refuse_second(journal, run)
+        _refuse_ways(journal, run)
         past = Past(run, state.plan, journal.events(run))
     finally:
         journal.close()
@@ -37,7 +37,18 @@ def plan_home(places: Places, site: LoadedSite, run: str, today: date) -> Plan:
     return make_failback(site.topology, site.digest, drill, past, today)
 
 
-def _refuse_second(journal: SqliteJournal, run: str) -> None:
+def refuse_second(places: Places, site: LoadedSite, plan: Plan) -> None:
+    """Asked again when it begins: another failback of the same run may have come first."""
+    if plan.fails_back is None:
+        return
+    journal = places.journal(site.topology.site.name)
+    try:
+        _refuse_ways(journal, plan.fails_back.run)
+    finally:
+        journal.close()
+
+
+def _refuse_ways(journal: SqliteJournal, run: str) -> None:
     for way in ways_home(journal, run):
         if way.state == "home":
             raise Refused(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.adapters.plan_file import PlanFile
-from orchestrator.cli.homeward import plan_home, refuse_another_place
+from orchestrator.cli.homeward import plan_home, refuse_another_place, refuse_second
 from orchestrator.cli.options import asked_for, planned
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.evidence import ssh_signatures
@@ -190,6 +190,7 @@ class Start:
         """Where it may not begin: refused by name, before anybody signs."""
         self._refuse_flapping()
         refuse_another_place(self.desk.places, self.kept.plan)
+        refuse_second(self.desk.places, self.desk.site, self.kept.plan)
         claim = approvals.Claim(self.kept, self.by.id, whole_seconds(clock().now()))
         known = [*self._to_sign(), *self.desk.signed(self.kept.plan)]
         found = approvals.permit(claim, self.desk.site.topology.people, known)

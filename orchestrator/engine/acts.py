@@ -119,13 +119,21 @@ class Acts:
         progress = self._log.progress
         over_at = progress.asked_since(step.id) + FAULT_TOLD_S
         self._say(f"waiting for {what}; then `drillctl confirm {self._job.run} {step.id} --by PERSON --at TIME`")
-        self.waits.answered(lambda: step.id in progress.confirmed or self._clock.now() >= over_at)
+        self.waits.answered(
+            lambda: step.id in progress.confirmed or self._is_called_off(step) or self._clock.now() >= over_at
+        )
         said = progress.confirmed.get(step.id)
-        if said is None and self._stop():
+        if said is None and self._is_called_off(step):
+            self._say("the drill has become an incident: tell people not to make the fault any more")
+        if said is None and (self._stop() or self._is_called_off(step)):
             return [TargetResult(target.name, Outcome.SKIPPED, results.ABORT) for target in step.targets]
         if said is not None and said["done"] and progress.fault_on is (kind is EventKind.FAULT_OFF):
             self._log.append(kind, {"at": float(said["at"])})
         return results.confirmed(step, said)
+
+    def _is_called_off(self, step: Step) -> bool:
+        """Of a drill that was promoted nobody makes the fault any more."""
+        return step.verb is Verb.INJECT and self._log.progress.promoted
 
     def _say(self, text: str) -> None:
         for listener in self._listeners:

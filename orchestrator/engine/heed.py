@@ -138,6 +138,8 @@ class Heed:
         for message in self._journal.waiting(self._run):
             if message.topic in ("call", "confirm"):
                 self._take(message)
+            elif message.topic == "promote":
+                self._say(f"the promotion by {message.data['by']} came too late: the run had gone back, and is closed")
 
     def _take(self, message: Message) -> None:
         self.taken(self._journal.take(self._run, self._epoch, message))

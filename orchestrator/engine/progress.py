@@ -122,7 +122,7 @@ class Progress:
                 self._decide(data)
             case EventKind.MESSAGE if data["topic"] == "promote":
                 self.promoted = self.promoted or self.may_promote()
-            case EventKind.MESSAGE if data["topic"] == "confirm":
+            case EventKind.MESSAGE if data["topic"] == "confirm" and self.counts(data):
                 self.confirmed.setdefault(data["step"], data)
             case EventKind.ALARM:
                 self.alarmed.add(data["day"])
@@ -162,6 +162,13 @@ class Progress:
             self.confirmed.pop(attempt.step.id, None)  # it is used up: asked again, it has to be said again
         if attempt.step.verb is Verb.DISARM:
             self.armed = any(item.outcome is not Outcome.SUCCEEDED for item in attempt.results.values())
+
+    def counts(self, word: Mapping[str, Any]) -> bool:
+        """Whether what a person said of a step may answer it: a word on an attempt that has its answer says nothing of
+        a later one. Of an attempt that was cut off it counts for the next.
+        """
+        answered = (item for item in self.attempts.get(word["step"], ()) if item.results is not None)
+        return all(self._is_cut_off(item) or item.number < word["attempt"] for item in answered)
 
     @staticmethod
     def _is_cut_off(attempt: Attempt) -> bool:

@@ -64,8 +64,9 @@ class Recovery:
             return
         undone = {step.undoes for step in plan.steps if step.undoes}
         for step in plan.steps:
-            unheard = step.verb in CHANGING and not progress.begun(step.id) and progress.may_be_begun(step)
-            if step.id in undone and unheard:
+            by_people = step.verb is Verb.INJECT and self._job.declared
+            unheard = (step.verb in CHANGING or by_people) and not progress.begun(step.id)
+            if step.id in undone and unheard and progress.may_be_begun(step):
                 self._suppose(step, step.targets)
 
     def not_in_force(self, step: Step, targets: Sequence[Target]) -> list[Target]:
@@ -123,9 +124,12 @@ class Recovery:
 
     def _settle_fault(self, attempt: Attempt) -> None:
         """Making and lifting a fault are idempotent, and one look tells which it is."""
+        if self._job.declared:
+            self._settle_told(attempt)
+            return
         is_on = self._acts.fault_is_on()
         wanted = attempt.step.verb is Verb.INJECT
-        if wanted and not is_on and not self._job.declared and (attempt.elsewhere or self._may_have_lapsed()):
+        if wanted and not is_on and (attempt.elsewhere or self._may_have_lapsed()):
             self._log.append(EventKind.FAULT_ON, {"at": attempt.asked_at})
             self.note_lapse("the fault may have been made, and has lifted itself since")
             self._close(attempt, "look", [TargetResult(name, Outcome.SUCCEEDED) for name in attempt.targets])
@@ -137,6 +141,15 @@ class Recovery:
             kind = EventKind.FAULT_ON if is_on else EventKind.FAULT_OFF
             self._log.append(kind, {"at": attempt.asked_at})
         self._close(attempt, "look", [TargetResult(name, Outcome.SUCCEEDED) for name in attempt.targets])
+
+    def _settle_told(self, attempt: Attempt) -> None:
+        """Where people make and lift it, nothing but their word on record tells; without it they are asked again."""
+        progress = self._log.progress
+        lifted = progress.lifted_at > 0 and not progress.fault_on
+        if progress.fault_on if attempt.step.verb is Verb.INJECT else lifted:
+            self._close(attempt, "look", [TargetResult(name, Outcome.SUCCEEDED) for name in attempt.targets])
+        else:
+            self._close(attempt, "policy", self._unfinished(attempt, "cut off before anybody had said so"))
 
     def _may_have_lapsed(self) -> bool:
         """Silent for less than its lease, a fault that is off was never made; after that nobody can say."""

@@ -82,7 +82,7 @@ class Engine:
         self._alarms = Alarms(job, clock, self._log)
         self._outages = OutageLog(job, clock, self._log, stops.hours if stops else None)
         self._heed.alive = self._beat
-        self._heed.may_promote = self._log.progress.may_promote
+        self._heed.may_promote = lambda: not self._going_back and self._log.progress.may_promote()
         self._heed.promoted = lambda: self._log.progress.promoted
         self._going_back = False
         self._done_here: set[str] = set()
@@ -121,6 +121,7 @@ class Engine:
         progress = self._log.progress
         if progress.ended is None and not progress.restoring():
             self._forward()
+        self._going_back = True  # from here on a promotion comes too late: it would find nothing that goes forward
         self._recovery.account()
         if self._log.progress.now.mode is Mode.INCIDENT:
             if progress.ended not in (None, "not_started"):
@@ -157,6 +158,7 @@ class Engine:
                 if step.phase not in (*RESTORATION, Phase.CLOSING):
                     self._advance(step)
             self._cut()
+            self._lift_first()
             if self._plan.fails_back and not self._heed.may_change():
                 raise _NotStarted(str(self._heed.reason))  # noqa: TRY301 - as where a step finds its window closed
         except _NotStarted as reason:

@@ -1,6 +1,7 @@
 """The fault of a real site: people make and lift it, the engine waits for their word and injects nothing."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -8,11 +9,15 @@ from orchestrator.engine import Engine, Stops
 from orchestrator.engine.acts import FAULT_TOLD_S
 from orchestrator.engine.log import Assignment
 from orchestrator.engine.run import End
+from orchestrator.history import promotion
 from orchestrator.model.drill import Mode, Response, StopConditions
-from orchestrator.model.event import EventKind
+from orchestrator.model.event import Event, EventKind
 from orchestrator.model.verdict import Restoration, RunOutcome
+from tests.engine.cuts import Night
 from tests.engine.sim import Killed
 from tests.engine.test_engine import Stage, Stager, stage
+from tests.engine.test_promotion import say as promote
+from tests.engine.test_second_room import TwoRooms
 from tests.support.permits import permit_for
 
 __all__ = ["stage"]
@@ -34,9 +39,9 @@ class People:
         for step in self.says.keys() - self.told:
             asked = [event for event in self.stage.events if event.step == step and "intent" in event.kind]
             if asked:
-                self._answer(step)
+                self._answer(step, asked)
 
-    def _answer(self, step: str) -> None:
+    def _answer(self, step: str, asked: list[Event]) -> None:
         now, world = self.stage.world.clock.at, self.stage.world
         began = self.did.setdefault(f"asked {step}", now)
         if now >= began + THINKING_S and step not in self.did:
@@ -47,6 +52,7 @@ class People:
             self.told.add(step)
             data = {
                 "step": step,
+                "attempt": max(event.attempt or 1 for event in asked),
                 "done": self.says[step],
                 "by": "li",
                 "at": self.did[step],
@@ -129,10 +135,76 @@ def test_an_orchestrator_that_dies_while_it_waits_is_followed_by_one_that_goes_o
         people.did["inject"] = found.world.clock.at
         people.told.add("inject")
         found.world.inject(found.plan.fault)
-        said = {"step": "inject", "done": True, "by": "li", "at": found.world.clock.at, "told_at": 0.0, "note": ""}
+        said = {"step": "inject", "done": True, "by": "li", "at": found.world.clock.at, "told_at": 0.0, "note": "-"}
+        said["attempt"] = 1
         found.journal.post("r1", "confirm", {**said, "evidence": []}, "while down")
     found.end = engine(found, people, found.take_over(), resumed=True).run()
     assert found.end is End.CLOSED
     assert times(found, EventKind.FAULT_ON) == [people.did["inject"]]
     verdict = found.verdict()
     assert (verdict.outcome, verdict.restoration) == (RunOutcome.PASSED, Restoration.PROVED)
+
+
+def test_a_lifting_that_was_cut_off_is_asked_for_again(stage: Stager) -> None:
+    """Nobody has said that the fault was made: that it is off is nobody's word either."""
+    found = at_site(stage)
+
+    def lever() -> str | None:
+        asked = [event.step for event in found.events if "intent" in event.kind]
+        if "lift" in asked:
+            raise Killed
+        return "the night is over" if "inject" in asked else None
+
+    with pytest.raises(Killed):
+        play(found, lever)  # type: ignore[arg-type] # called as the people are
+    people = People(found, says={"lift": True})
+    found.end = engine(found, people, found.take_over(), resumed=True).run()
+    assert found.end is End.CLOSED
+    assert people.told == {"lift"}
+
+
+def test_of_a_drill_that_was_promoted_nobody_waits_for_the_fault(stage: Stager) -> None:
+    found = at_site(stage)
+    asked_at: list[float] = []
+
+    def lever() -> None:
+        if not asked_at and any(event.step == "inject" and "intent" in event.kind for event in found.events):
+            asked_at.append(found.world.clock.at)
+            promote(found)
+
+    play(found, lever)  # type: ignore[arg-type] # called as the people are
+    assert found.end is End.CLOSED
+    assert promotion(found.plan, found.events)
+    assert found.world.clock.at - asked_at[0] < FAULT_TOLD_S / 2
+
+
+def test_a_fault_that_the_copy_has_not_heard_of_is_asked_to_be_lifted(tmp_path: Path) -> None:
+    """The people have made it, and the copy ends before they were asked to."""
+    rooms = TwoRooms(tmp_path, 30.0)
+    found = at_site(rooms)
+    people = People(found)
+
+    def lever() -> None:
+        people()
+        if any(event.kind is EventKind.FAULT_ON for event in found.events):
+            raise Killed
+
+    with pytest.raises(Killed):
+        play(found, lever)  # type: ignore[arg-type] # called as the people are
+    heard = next(event.seq for event in found.events if event.step == "inject") - 1
+    night = Night(found)
+    rooms.lose(night, heard)
+    rooms.take_over(night)
+    second = night.stage
+    second.world.contacts.revive()
+    late = People(second)
+    late.did["inject"] = 0.0
+
+    def engaged() -> str | None:
+        late()
+        return "engaged: everything stops"
+
+    second.end = engine(second, engaged, second.take_over(), resumed=True).run()  # type: ignore[arg-type]
+    assert second.end is End.CLOSED
+    assert second.world.fault is None
+    rooms.close()

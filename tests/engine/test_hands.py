@@ -59,6 +59,7 @@ class Person:
                 self.move(step)
             now = self.play.world.clock.now()
             data = {"step": step.id, "done": done, "by": "wang", "at": now, "told_at": now, "note": "", "evidence": []}
+            data["attempt"] = attempt
             self.play.journal.post("r1", "confirm", data, f"{step.id} {attempt}")
 
     def asked(self) -> list[tuple[Step, int]]:

@@ -26,6 +26,7 @@ EVERY = ["confirm-announcement", "confirm-business-verified", "confirm-live", "c
 def say(play: Stage, step: str, attempt: int, *, done: bool = True) -> None:
     now = play.world.clock.now()
     data = {"step": step, "done": done, "by": "zhang", "at": now, "told_at": now, "note": "said", "evidence": []}
+    data["attempt"] = attempt
     play.journal.post("r1", "confirm", data, f"confirm {step} {attempt}")
 
 
@@ -236,3 +237,22 @@ def test_who_said_it_and_when_it_was_so_stand_in_the_step(stage: Stager) -> None
         "zhang",
         "confirmed by zhang",
     )
+
+
+def test_a_word_that_came_as_the_time_was_over_does_not_answer_when_it_is_asked_again(stage: Stager) -> None:
+    play = stage(BEIJING, mode=Mode.INCIDENT, people=True)
+    play.world.fault = play.plan.fault
+    play.plan = short(play.plan, "confirm-announcement", 120)
+    people(play, silent="confirm-announcement")
+    play.play()
+    assert play.end is End.PAUSED
+    say(play, "confirm-announcement", 1)
+    play.world.clock.at += 5 * 86400
+    play.resume()
+    heard = [
+        item["outcome"]
+        for event in play.events
+        if event.kind is EventKind.DONE and event.step == "confirm-announcement"
+        for item in event.data["results"]
+    ]
+    assert heard == ["timed_out", "timed_out"]

@@ -1,18 +1,21 @@
 """A drill that a real fault overtakes: its own fault is lifted first, then the rules of an incident hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from orchestrator.engine import End, Stops
+from orchestrator.engine import End, Engine, Stops
+from orchestrator.engine.progress import RESTORATION
+from orchestrator.engine.run import locks_of
 from orchestrator.history import promotion
 from orchestrator.model.drill import Mode, Response, StopConditions
 from orchestrator.model.event import EventKind
-from orchestrator.model.plan import Fault, Plan
+from orchestrator.model.plan import Fault, Phase, Plan, Step
 from orchestrator.model.verdict import Restoration, RunOutcome
 from orchestrator.ports import Call, TargetResult
 from tests.engine.sim import Killed
 from tests.engine.test_engine import FUTIAN, Stage, Stager, stage
+from tests.support.permits import permit_for
 
 __all__ = ["stage"]
 
@@ -238,3 +241,50 @@ def test_a_host_that_comes_back_is_neither_fenced_nor_replaced(stage: Stager) ->
     assert play.world.duplicates == []
     assert play.end is End.CLOSED
     assert verdict.outcome is RunOutcome.PASSED, verdict.reasons
+
+
+def _engine_of(play: Stage) -> Engine:
+    epoch = play.journal.open_run(
+        "r1", play.plan, play.folder, "tester", locks_of(play.plan, play.topology), {}, permit_for(play.plan)
+    )
+    return play._engine(epoch, play.journal, resumed=False)  # noqa: SLF001 - asked between two of its own beats
+
+
+@pytest.mark.parametrize("name", ["single-centre-failure", "gateway-host-failure"])
+def test_at_the_first_beat_of_the_way_back_it_comes_too_late(
+    stage: Stager, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Taken there, everything would be undone in an incident."""
+    play = drill(stage, name)
+    made = _engine_of(play)
+    account = made._recovery.account  # noqa: SLF001
+
+    def accounted() -> None:
+        account()
+        play.world.clock.at += 0.3
+        say(play)
+
+    monkeypatch.setattr(made._recovery, "account", accounted)  # noqa: SLF001
+    assert made.run() is End.CLOSED
+    assert promotion(play.plan, play.events) is None
+    assert play.verdict().restoration is Restoration.PROVED
+
+
+def test_at_the_last_beat_of_the_way_forward_the_fault_is_still_lifted(
+    stage: Stager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = drill(stage)
+    made = _engine_of(play)
+    last = [item for item in play.plan.steps if item.phase not in (*RESTORATION, Phase.CLOSING)][-1]
+    gate = made._gate  # noqa: SLF001
+
+    def gated(step: Step, found: Sequence[TargetResult]) -> None:
+        gate(step, found)
+        if step.id == last.id:
+            say(play)
+            play.world.clock.at += 0.3
+
+    monkeypatch.setattr(made, "_gate", gated)
+    assert made.run() is End.CLOSED
+    assert promotion(play.plan, play.events)
+    assert play.world.fault is None

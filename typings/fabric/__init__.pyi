@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from paramiko import Channel, SSHClient
+from paramiko import Channel, SSHClient, SSHConfig
+
+class Config:
+    def __init__(self, *, ssh_config: SSHConfig | None = None) -> None: ...
 
 class Connection:
     client: SSHClient
@@ -14,6 +17,7 @@ class Connection:
         user: str | None = None,
         port: int | None = None,
         connect_timeout: int | None = None,
+        config: Config | None = None,
         connect_kwargs: dict[str, Any] | None = None,
     ) -> None: ...
     def open(self) -> Any: ...
