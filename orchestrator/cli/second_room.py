@@ -15,6 +15,7 @@ from orchestrator.adapters.second_room import Claim, Standing, copy_site, standi
 from orchestrator.adapters.second_room import take_over as take_over_run
 from orchestrator.cli.needs import lasting, on_site
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
+from orchestrator.engine.progress import Progress
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.journal import Room, SqliteJournal
 from orchestrator.loader.people import load_people
@@ -145,6 +146,9 @@ def take_over(
         typer.echo(f"the last line was torn: {copied.torn} bytes left out")
     typer.echo(f"run {run}: {last.seq} events taken over, the last {last.kind} at {last.at}")
     typer.echo("what came after that is not known here: each step that changes something is looked at before it begins")
+    progress = Progress.of(copied.opening.plan, copied.events)
+    if progress.may_promote() and not progress.promoted:
+        typer.echo(f"if {run} was promoted, promote it again before resume")
     typer.echo(f"  drillctl resume {run}{on_site(site)}")
 
 

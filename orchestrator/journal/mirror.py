@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import DrillctlError, NeedsPerson
-from orchestrator.journal.copied import read_lines
+from orchestrator.journal.copied import Line, read_lines
 from orchestrator.journal.room import PRIVATE, Room, RunRoom, add, carry, put, read_json
 from orchestrator.model.event import EventKind
 from orchestrator.model.plan import canonical_json
@@ -199,15 +199,28 @@ class Mirror:
         lines, torn = read_lines(room.events)
         if torn:
             os.truncate(room.events, room.events.stat().st_size - torn)
-        last = lines[-1].event if lines else None
-        ours = _digest_of(database, run, last.seq) if last else None
-        if last and ours != last.digest:
+        seq, digest = _end_of_ours(database, row, lines, room.events)
+        self._known[run] = _Known(seq, digest)
+        return self._known[run]
+
+
+def _end_of_ours(
+    database: sqlite3.Connection, row: Mapping[str, Any], lines: Sequence[Line], path: Path
+) -> tuple[int, str]:
+    """The last event of the copy that the journal holds too.
+
+    What a controller that has lost the run added after it is passed over: our next line has the higher epoch.
+    """
+    for line in reversed(lines):
+        event, ours = line.event, _event_of(database, row["run"], line.event.seq)
+        if ours is not None and ours["digest"] == event.digest:
+            return event.seq, event.digest
+        if line.epoch >= (row if ours is None else ours)["epoch"]:
             raise NeedsPerson(
-                f"expected in {room.events} what the journal holds, found another event {last.seq}: run {run} is not "
+                f"expected in {path} what the journal holds, found another event {event.seq}: run {row['run']} is not "
                 "copied any more. Look who writes there"
             )
-        self._known[run] = _Known(last.seq if last else 0, last.digest if last else "")
-        return self._known[run]
+    return 0, ""
 
 
 def _reading(database: Path) -> sqlite3.Connection:
@@ -227,9 +240,9 @@ def _missing(database: sqlite3.Connection, run: str, after: int) -> list[dict[st
     return [dict(row) for row in rows]
 
 
-def _digest_of(database: sqlite3.Connection, run: str, seq: int) -> str | None:
-    row = database.execute("select digest from event where run = ? and seq = ?", (run, seq)).fetchone()
-    return None if row is None else str(row[0])
+def _event_of(database: sqlite3.Connection, run: str, seq: int) -> Mapping[str, Any] | None:
+    found = database.execute("select epoch, digest from event where run = ? and seq = ?", (run, seq)).fetchone()
+    return None if found is None else dict(found)
 
 
 def _parts(events: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -17,6 +17,7 @@ from typing import Any
 from orchestrator.errors import JournalFailed, Refused, Superseded
 from orchestrator.journal.chain import GENESIS, body_of, link
 from orchestrator.journal.copied import Copied
+from orchestrator.journal.elsewhere import Held, held_elsewhere
 from orchestrator.journal.mirror import Mirror
 from orchestrator.journal.owner import is_gone, this_process
 from orchestrator.journal.schema import bring_up_to_date
@@ -28,6 +29,7 @@ from orchestrator.rules.approvals import require
 
 LEASE_S = 15.0  # our choice: an orchestrator that was silent for so long may be taken over although it lives
 _BEFORE_EFFECTS = (EventKind.INTENT, EventKind.UNDO_INTENT)
+_BEFORE_ANSWER = ("promote",)
 BEHIND = "second_room_behind"  # the note of a run whose copy does not keep up
 _BUSY_MS = 5000  # our choice: longest wait for another process's transaction
 CLOSED = "closed"
@@ -137,11 +139,12 @@ class SqliteJournal:
     ) -> int:
         """Create the run, take all its locks in one sorted transaction, write OPENED. Returns the epoch.
 
-        Refused LOCKED names every resource that another run holds, and who that is; NOT_APPROVED: a plan for the
-        production path without a permit for it.
+        Refused LOCKED names every resource that another run holds, and who that is, also where only the second room
+        knows of it; NOT_APPROVED: a plan for the production path without a permit for it.
         """
         require(plan, permit)
         self._is_sound()
+        unknown = self._refuse_held_elsewhere(resources)
         with self._transaction():
             self._refuse_locked(sorted(resources))
             self._db.execute(
@@ -164,8 +167,21 @@ class SqliteJournal:
             if permit is not None:
                 opened["permit"] = permit.model_dump(mode="json")
             self._insert(run, 1, EventKind.OPENED, opened, None, None)
-        self._carry_over(run, 1, 1)
+            if unknown is not None:
+                text = f"whether another controller has a run open is not known, and this one begins: {unknown}"
+                self._insert(run, 1, EventKind.NOTE, {"what": BEHIND, "text": text}, None, None)
+        self._carry_over(run, 1, 1, wait=unknown is None)
         return 1
+
+    def _refuse_held_elsewhere(self, resources: Sequence[str]) -> str | None:
+        """Why the second room cannot tell, or None. Refused LOCKED by a run that is open there and not known here."""
+        if self._mirror is None:
+            return None
+        known = {item["run"] for item in self.runs()}
+        found = held_elsewhere(self._mirror.room, resources, known, self._mirror.deadline_s)
+        if isinstance(found, Held):
+            raise found.refusal()
+        return found
 
     def _refuse_locked(self, resources: Sequence[str]) -> None:
         holders: dict[str, list[str]] = {}
@@ -440,7 +456,8 @@ class SqliteJournal:
             data = {"topic": message.topic, "key": message.key, **message.data}
             event = self._insert(run, epoch, EventKind.MESSAGE, data, None, None)
             self._db.execute("update inbox set taken = ? where key = ?", (event.seq, message.key))
-        self._carry_over(run, epoch, event.seq, wait=False)
+        # What becomes of a promotion is what does not happen any more: no intent after it has it carried over.
+        self._carry_over(run, epoch, event.seq, wait=message.topic in _BEFORE_ANSWER)
         return event
 
     # -- locks ----------------------------------------------------------------------------------------

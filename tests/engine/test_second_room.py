@@ -8,21 +8,28 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.engine import End
+from orchestrator.engine.run import locks_of
 from orchestrator.errors import NeedsPerson, Refused, Superseded
 from orchestrator.journal import BEHIND, Mirror, Room, SqliteJournal, chain_is_valid, read_copied
 from orchestrator.journal.copied import EPOCHS_AHEAD
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import EventKind
 from orchestrator.model.verdict import Restoration, RunOutcome
+from tests.cli.journals import left
+from tests.cli.test_second_room import WHO, mirrored
 from tests.engine.cuts import LATE_S, SOON_S, Night
 from tests.engine.sim import SimClock
-from tests.engine.test_engine import FUTIAN, Stager
+from tests.engine.test_engine import FUTIAN, Stage, Stager
+from tests.engine.test_promotion import WHY, once, say
+from tests.engine.test_promotion import drill as real_drill
+from tests.support.command import drillctl
+from tests.support.permits import permit_for
 
 DRILL = "single-carrier-failure"
 SAID = {"by": "li", "reason": "the first room has no power"}
@@ -41,6 +48,12 @@ class TwoRooms(Stager):
     def journal(self, clock: SimClock) -> SqliteJournal:
         path = self.folder / "journal.db"
         self.folder.mkdir(exist_ok=True)
+        self.journals.append(SqliteJournal(path, clock, mirror=Mirror(self.room, path, self.deadline_s)))
+        return self.journals[-1]
+
+    def second(self, clock: SimClock) -> SqliteJournal:
+        """The second controller's journal, with the same room."""
+        path = self.folder.parent / "second" / "journal.db"
         self.journals.append(SqliteJournal(path, clock, mirror=Mirror(self.room, path, self.deadline_s)))
         return self.journals[-1]
 
@@ -270,3 +283,164 @@ def test_what_is_here_already_is_not_taken_in_again(rooms: TwoRooms) -> None:
         night.stage.journal.adopt(read_copied(rooms.room.run("r1"), "r1"), 2000, night.stage.folder, SAID)
     with pytest.raises(Refused, match="NO_COPY"):
         read_copied(rooms.room.run("r2"), "r2")
+
+
+def begin(journal: SqliteJournal, play: Stage, run: str = "r1") -> None:
+    locks = locks_of(play.plan, play.topology)
+    journal.open_run(run, play.plan, play.folder / run, "wang", locks, {}, permit_for(play.plan))
+
+
+def said_behind(journal: SqliteJournal, run: str) -> list[str]:
+    return [item.data["text"] for item in journal.events(run) if item.data.get("what") == BEHIND]
+
+
+def test_what_is_open_in_the_copy_is_locked_for_the_second_controller_too(rooms: TwoRooms) -> None:
+    play = rooms(DRILL)
+    begin(play.journal, play)
+    second = rooms.second(play.world.clock)
+    with pytest.raises(Refused, match=r"LOCKED: .* held by run r1 of wang.*`drillctl second-room take-over r1`"):
+        begin(second, play, "r2")
+    assert second.runs() == []
+    second.open_run("r3", play.plan, play.folder / "r3", "wang", ["something else"], {}, permit_for(play.plan))
+    copied = read_copied(rooms.room.run("r1"), "r1")
+    second.adopt(copied, copied.next_epoch, play.folder / "r1", SAID)
+    with pytest.raises(Refused, match=r"held by run r1 of wang .*`drillctl status r1`"):
+        begin(second, play, "r2")
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"epoch":1,"ev'])
+def test_what_is_closed_in_the_copy_holds_nothing(rooms: TwoRooms, torn: bytes) -> None:
+    play = rooms(DRILL)
+    begin(play.journal, play)
+    play.journal.append("r1", 1, EventKind.CLOSED, {})
+    with rooms.room.run("r1").events.open("ab") as file:
+        file.write(torn)
+    second = rooms.second(play.world.clock)
+    begin(second, play, "r2")
+    assert said_behind(second, "r2") == []
+
+
+def test_a_room_that_is_away_holds_no_new_run_up_and_that_is_said_once(tmp_path: Path) -> None:
+    with closing(TwoRooms(tmp_path)) as rooms:
+        play = rooms(DRILL)
+        begin(play.journal, play)
+        (rooms.room.home / "second-room.json").unlink()
+        second = rooms.second(play.world.clock)
+        begin(second, play, "r2")
+        second.append("r2", 1, EventKind.INTENT, {"verb": "arm", "targets": []}, "arm", 1)
+        (text,) = said_behind(second, "r2")
+        assert "whether another controller has a run open is not known" in text
+        assert "not mounted" in text
+
+
+def test_a_room_that_hangs_holds_a_new_run_up_once(tmp_path: Path) -> None:
+    with closing(TwoRooms(tmp_path, deadline_s=0.2)) as rooms:
+        play = rooms(DRILL)
+        pipe = rooms.room.run("r0").opening
+        pipe.parent.mkdir(parents=True)
+        os.mkfifo(pipe)
+        began = time.monotonic()
+        begin(play.journal, play)
+        assert time.monotonic() - began < 5
+        (text,) = said_behind(play.journal, "r1")
+        assert text.endswith("its disk has not answered within 0.2 s")
+        pipe.open("wb").close()  # its server is back: what hung ends
+
+
+@pytest.mark.parametrize("opening", ["", "[]", "{}"])
+def test_a_copy_that_cannot_be_read_hides_no_run_that_is_open(rooms: TwoRooms, opening: str) -> None:
+    play = rooms(DRILL)
+    damaged = rooms.room.run("r0").opening
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text(opening, encoding="ascii")
+    begin(play.journal, play)
+    (text,) = said_behind(play.journal, "r1")
+    assert f"{damaged.parent}: expected the copy of a run" in text
+    play.journal.append("r1", 1, EventKind.INTENT, {"verb": "arm", "targets": []}, "arm", 1)
+    assert read_copied(rooms.room.run("r1"), "r1").events == play.journal.events("r1"), "it is copied all the same"
+    with pytest.raises(Refused, match="LOCKED"):
+        begin(rooms.second(play.world.clock), play, "r2")
+
+
+@dataclass(frozen=True)
+class SlowRoom(Room):
+    """Answers when it is let."""
+
+    let: threading.Event
+
+    def check(self) -> None:
+        self.let.wait(10)
+        super().check()
+
+
+def test_a_promotion_is_in_the_copy_before_the_run_goes_by_it(rooms: TwoRooms) -> None:
+    room = rooms.room = SlowRoom(rooms.room.home, "example", threading.Event())
+    room.let.set()
+    play = rooms("single-centre-failure", mode=Mode.DRILL)
+    begin(play.journal, play)
+    say(play)
+    room.let.clear()
+    threading.Timer(0.3, room.let.set).start()
+    taken = play.journal.take("r1", 1, play.journal.waiting("r1")[0])
+    assert read_copied(room.run("r1"), "r1").events[-1] == taken
+    assert taken.data["by"] == WHY["by"]
+
+
+def test_a_promotion_that_was_lost_with_the_copys_end_is_said_again_before_the_run_goes_on(rooms: TwoRooms) -> None:
+    play = real_drill(rooms)
+    once(play, lambda: bool(play.touched("repoint")) and play.world.fault is not None)
+    night = Night(play)
+    assert night.start("after undo_done lift") is None
+    promoted = next(item.seq for item in night.events if item.kind is EventKind.MESSAGE)
+    rooms.lose(night, promoted - 1)
+    rooms.take_over(night)
+    say(night.stage)
+    assert night.finish().restoration is Restoration.NOT_APPLICABLE
+    assert night.end is End.CLOSED
+    assert night.stage.touched("restore") == []
+    assert repeated(night) == []
+
+
+@pytest.mark.parametrize(("mode", "asks"), [(Mode.DRILL, True), (Mode.INCIDENT, False)])
+def test_a_take_over_says_to_promote_again_where_that_is_possible(tmp_path: Path, mode: Mode, asks: bool) -> None:
+    room = Room(tmp_path / "room", "example")
+    room.prepare()
+    run = left(tmp_path / "first", mode=mode)
+    mirrored(run, room)
+    more = {"DRILLCTL_SECOND_ROOM": str(room.home)}
+    claim = ("take-over", run.id, *WHO, "--first-room-is-gone")
+    said = drillctl("second-room", *claim, state=tmp_path / "second", more=more)
+    assert said.code == 0, said.err
+    assert (f"if {run.id} was promoted, promote it again before resume\n" in said.out) is asks
+
+
+def test_the_copy_goes_on_where_the_first_controller_added_a_line_after_it_was_read(rooms: TwoRooms) -> None:
+    play = rooms(DRILL)
+    begin(play.journal, play)
+    copied = read_copied(rooms.room.run("r1"), "r1")
+    for _ in range(3):
+        play.journal.append("r1", 1, EventKind.NOTE, {"what": "aborted", "text": "late"})
+    rooms.close()  # what it had to carry over is there
+    rooms.journals.clear()
+    assert len(read_copied(rooms.room.run("r1"), "r1").events) == 4
+    play.world.pass_time(SOON_S)
+    second = rooms.second(play.world.clock)
+    second.adopt(copied, copied.next_epoch, play.folder / "r1", SAID)
+    epoch = second.take_over("r1", "li")
+    second.append("r1", epoch, EventKind.INTENT, {"verb": "arm", "targets": []}, "arm", 1)
+    assert said_behind(second, "r1") == []
+    assert read_copied(rooms.room.run("r1"), "r1").events == second.events("r1")
+
+
+def test_a_line_of_the_copy_that_is_nobodys_stops_it(rooms: TwoRooms) -> None:
+    play = rooms(DRILL)
+    begin(play.journal, play)
+    play.journal.append("r1", 1, EventKind.INTENT, {"verb": "arm", "targets": []}, "arm", 1)
+    events = rooms.room.run("r1").events
+    lines = events.read_bytes().splitlines()
+    changed = json.loads(lines[-1])
+    changed["event"]["digest"] = "0" * 64
+    events.write_bytes(b"\n".join([*lines[:-1], json.dumps(changed).encode()]) + b"\n")
+    mirror = Mirror(rooms.room, rooms.folder / "journal.db", 30.0)
+    assert "found another event 2: run r1 is not copied any more" in str(mirror.keep_up("r1", 2))
+    mirror.close()

@@ -133,9 +133,6 @@ def test_a_host_that_is_down_or_lets_nobody_in_costs_nobody_else(real: RealSite)
     assert re.search(r"gw-a4 .*python9.*\n +→ no such program there: look at `interpreter`", said.out)
 
 
-@pytest.mark.skipif(
-    shutil.which("sudo") is None, reason="no sudo on this machine, whose programs the twin's hosts have"
-)
 def test_another_account_is_taken_on_by_sudo(real: RealSite) -> None:
     sudoers = Path(f"/proc/{real.first('gw-a1')}/root/etc/sudoers.d/drill")
     sudoers.write_text("gwops ALL=(root) NOPASSWD: /bin/sh\n")

@@ -1,6 +1,9 @@
 """The first controller is killed in mid-run and its folders are gone; the second one goes on from the copy."""
 
+import os
 import shutil
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,8 +28,21 @@ def lost_at(first: Path, text: str, begun: str | None = None) -> str:
             until((first / "reports" / run / "steps" / begun / "claim").exists, 10)
         running.process.kill()
         running.process.wait()
+    for process in at_work_in(first):
+        os.kill(process, signal.SIGKILL)
+    until(lambda: not at_work_in(first), 10)
     shutil.rmtree(first)
     return run
+
+
+def at_work_in(folder: Path) -> list[int]:
+    """Guards and samplers of the runs there: they go down with their machine."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if any(word.startswith(f"{folder}/".encode()) for word in line.read_bytes().split(b"\0")):
+                found.append(int(line.parent.name))
+    return found
 
 
 @pytest.mark.parametrize(
