@@ -395,7 +395,8 @@ def test_a_start_command_that_outlives_its_script_is_waited_for(
         (vendor.folder / "once-go").touch()
         assert said(process)["outcome"] == "succeeded"
     assert not registry.duplicates
-    assert registry.attempts == vendor.starts() == len(registry.logins)
+    assert registry.attempts == len(registry.logins)
+    assert vendor.starts() - registry.attempts <= 1  # what the slow command started may be stopped before it calls
 
 
 def test_the_way_back_of_a_repeated_attempt_is_the_file_of_the_plan(vendor: Vendor, fronts: list[Front]) -> None:
