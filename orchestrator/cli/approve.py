@@ -4,6 +4,7 @@ import shlex
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -50,7 +51,7 @@ def approve(  # noqa: PLR0913, PLR0917 - one option each
     if signed is not None:
         said = _elsewhere(signed, kept)
         desk.file.add(plan, said, signed.with_name(f"{signed.name}.sig").read_bytes())
-        typer.echo(f"{said.kind} of {plan} by {said.by}, until {said.not_after:%Y-%m-%d %H:%M} UTC")
+        typer.echo(_told(desk, plan, said))
         return
     kind = StatementKind.RELEASE if release else StatementKind.APPROVE
     person = desk.person(by)
@@ -64,7 +65,12 @@ def approve(  # noqa: PLR0913, PLR0917 - one option each
         _lay_out(desk, plan, said)
         return
     desk.sign(said, key)
-    typer.echo(f"{said.kind} of {plan} by {said.by}, until {said.not_after:%Y-%m-%d %H:%M} UTC")
+    typer.echo(_told(desk, plan, said))
+
+
+def _told(desk: Desk, plan: str, said: Statement) -> str:
+    until = said.not_after.astimezone(ZoneInfo(desk.site.topology.site.timezone))
+    return f"{said.kind} of {plan} by {said.by}, until {until:%Y-%m-%d %H:%M %z}"
 
 
 def _lasting(kind: StatementKind, days: int) -> timedelta:

@@ -56,7 +56,9 @@ def _refuse(journal: SqliteJournal, state: RunState) -> None:
     if state.status == CLOSED:
         raise Refused("RUN_CLOSED", f"run {run} is closed: there is nothing left to promote; `drillctl switchover`")
     if plan.mode is not Mode.DRILL or plan.fails_back is not None:
-        raise Refused("OTHER_MODE", f"run {run}: expected a drill, found a {plan.kind}; only a drill can be promoted")
+        raise Refused(
+            "OTHER_MODE", f"run {run}: expected a drill, found one of kind {plan.kind}; only a drill can be promoted"
+        )
     waiting = [message.topic for message in journal.waiting(run)]
     if promotion(plan, events) is not None or "promote" in waiting:
         raise Refused("PROMOTED", f"run {run}: expected a drill, found it promoted already")

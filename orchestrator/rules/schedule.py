@@ -218,7 +218,7 @@ def why_not_fire(entry: Entry, zone: str, at: float) -> Closed | None:
     named = f"entry {entry.id}"
     match entry.state:
         case EntryState.PROVISIONAL:
-            unknown = f"found {entry.begins:%Y-%m-%d}, of which the calendar does not know it"
+            unknown = f"found {entry.begins:%Y-%m-%d}, of which the calendar does not know yet whether there is trading"
             return Closed(
                 "SCHEDULE_PROVISIONAL", f"{named}: expected a day that is known to be no trading day, {unknown}"
             )

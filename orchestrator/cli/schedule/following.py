@@ -57,7 +57,9 @@ def to_do(known: Book, entry: Entry) -> list[str]:
     if drill and entry.window is None:
         lines.append("ask SSCC for a window, and write it under `windows` of calendar.yml with its number")
     if drill:
-        lines.append(f"`drillctl plan {request(entry)} --save`, then `drillctl approve PLAN` by one of: {approvers}")
+        window = f" --window {entry.window.id}" if entry.window else ""
+        lines.append(f"`drillctl plan {request(entry)} --mode drill --save --by PERSON`")
+        lines.append(f"`drillctl approve PLAN{window} --by PERSON`, the person one of: {approvers}")
     lines.append(f"{entry.begins:%Y-%m-%d %H:%M}: `{begin(entry)}` by one of: {operators}")
     if entry.window:
         lines.append(f"restoration begins at {entry.window.latest_return:%Y-%m-%d %H:%M} at the latest 最晚回退时点")
