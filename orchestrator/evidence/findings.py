@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 from orchestrator.evidence import finding_texts as texts
 from orchestrator.model.approval import StatementKind
 from orchestrator.model.base import Title
+from orchestrator.model.drill import Mode
 from orchestrator.model.event import CheckRecord, CheckResult, Outcome
 from orchestrator.model.evidence import Finding, FindingKind, FindingState, LedgerKind, LedgerLine
 from orchestrator.model.people import People, PersonRole
+from orchestrator.model.plan import BEFORE_ANYTHING, Phase
 from orchestrator.model.record import RunRecord, StepRecord
 from orchestrator.model.verdict import ObjectiveState, Restoration, RunOutcome
 
@@ -170,7 +172,7 @@ def _restoration(record: RunRecord) -> Iterator[Problem]:
 def _steps(record: RunRecord) -> Iterator[Problem]:
     """The last attempt at a target counts."""
     last: dict[tuple[str, str, bool], StepRecord] = {}
-    last |= {(item.step, item.target, item.undo): item for item in record.steps}
+    last |= {(item.step, item.target, item.undo): item for item in record.steps if not _is_why(record, item.phase)}
     for item in last.values():
         if item.outcome in FAILED_STEPS:
             yield Problem(FindingKind.STEP, f"{item.verb}/{item.target}", *texts.step(record, item))
@@ -178,11 +180,17 @@ def _steps(record: RunRecord) -> Iterator[Problem]:
 
 def _checks(record: RunRecord) -> Iterator[Problem]:
     """One finding for a check of a target, whatever the number of phases in which it failed."""
-    failed = sorted((item for item in record.checks if has_failed(item)), key=lambda item: (item.target, item.check))
+    bad = (item for item in record.checks if has_failed(item) and not _is_why(record, Phase(item.phase)))
+    failed = sorted(bad, key=lambda item: (item.target, item.check))
     for (target, check), group in groupby(failed, key=lambda item: (item.target, item.check)):
         records = list(group)
         phases = ",".join(dict.fromkeys(item.phase for item in records))
         yield Problem(FindingKind.CHECK, f"{check}/{target}/{phases}", *texts.check(record, records))
+
+
+def _is_why(record: RunRecord, phase: Phase) -> bool:
+    """What an incident finds before it switches is why there is one, and no fault of the firm's."""
+    return record.plan.mode is Mode.INCIDENT and record.promotion is None and phase in BEFORE_ANYTHING
 
 
 def has_failed(check: CheckRecord) -> bool:

@@ -37,7 +37,7 @@ def sign(data: bytes, key: Path, space: str) -> bytes:
         done = _ssh_keygen("-Y", "sign", "-q", "-n", space, "-f", key.expanduser(), path, deadline_s=_SIGN_S)
         signature = path.with_suffix(".sig")
         if done.returncode or not signature.is_file():
-            raise Refused("NOT_SIGNED", f"expected a signature by {key}, found: {_last(done.stderr)}")
+            raise Refused("NOT_SIGNED", f"expected a signature by {key}, found: {_last(done.stderr) or 'nothing said'}")
         return signature.read_bytes()
 
 
@@ -55,7 +55,8 @@ def check(data: bytes, signature: bytes, person: str, allowed: Path, space: str,
         done = _ssh_keygen(*words, data=data, deadline_s=_VERIFY_S)
     if done.returncode == 0:
         return Checked()
-    return Checked(f"expected a signature by {person} with a key of {allowed.name}, found: {_last(done.stderr)}")
+    found = _last(done.stderr) or "one by a key that is not this person's there, or over other bytes"
+    return Checked(f"expected a signature by {person} with a key of {allowed.name}, found: {found}")
 
 
 def _ssh_keygen(*words: str | Path, deadline_s: float, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -79,4 +80,4 @@ def _ssh_keygen(*words: str | Path, deadline_s: float, data: bytes | None = None
 
 def _last(said: bytes) -> str:
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else "nothing said"
+    return lines[-1].rstrip(".") if lines else ""

@@ -64,7 +64,12 @@ class Room:
         if (self.home / MARK).exists():
             self.check()
             return False
-        self.home.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+        if not self.home.parent.is_dir():  # a mount that is not there would be filled on this very disk
+            raise Refused(
+                "SECOND_ROOM",
+                f"{self.home}: expected its parent folder to be there, found none; is the second room mounted?",
+            )
+        self.home.mkdir(exist_ok=True, mode=PRIVATE)
         put(self.home / MARK, json.dumps({"format": FORMAT, "id": secrets.token_hex(8)}).encode() + b"\n")
         return True
 

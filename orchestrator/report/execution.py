@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from orchestrator.model.drill import Mode
 from orchestrator.model.event import Outcome
+from orchestrator.model.plan import BEFORE_ANYTHING
 from orchestrator.model.record import StepRecord
 from orchestrator.report.context import Context
 from orchestrator.report.tones import STEP, Tone
@@ -109,7 +111,10 @@ def _attempt(context: Context, item: StepRecord) -> str:
 
 
 def went_by_plan(context: Context) -> bool:
-    """No step failed or was done again, nobody was away, nobody had to decide, nobody asked for an end."""
+    """No step failed or was done again, nobody was away, nobody had to decide, nobody asked for an end. What an
+    incident finds before it switches is why there is one.
+    """
     record = context.record
     said = record.promotion or record.decisions
-    return not (said or record.interruptions or record.aborts or any(_deviating(record.steps)))
+    steps = [item for item in record.steps if not (record.plan.mode is Mode.INCIDENT and item.phase in BEFORE_ANYTHING)]
+    return not (said or record.interruptions or record.aborts or any(_deviating(steps)))

@@ -77,6 +77,9 @@ def _did(context: Context, person: Person, role: PersonRole) -> Iterator[str]:
     decided = sum(person.id in (item.by, item.second) for item in record.decisions)
     if decided and role is person.roles[0]:
         yield texts("people.decided", name=name, n=decided)
+    confirmed = sum(person.id == item.by for item in record.confirmations)
+    if confirmed and role is person.roles[0]:
+        yield texts("people.confirmed", name=name, n=confirmed)
 
 
 def contact_rows(context: Context) -> tuple[ContactRow, ...]:

@@ -36,6 +36,9 @@ def phrases() -> tuple[re.Pattern[str], dict[str, str]]:
     return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, longest_first))})(?![\w-])"), known
 
 
+_OF_A_CHECK = re.compile(r"\A(?P<check>[a-z-]+): expected (?P<expected>.*), found (?P<found>.*)\Z", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Texts:
     """The catalogue in one language."""
@@ -59,7 +62,11 @@ class Texts:
         if self.language == "en":
             return text
         pattern, known = phrases()
-        return pattern.sub(lambda match: known[match[1]], text)
+        return pattern.sub(lambda match: known[match[1]], _OF_A_CHECK.sub(self._of_a_check, text))
+
+    def _of_a_check(self, found: re.Match[str]) -> str:
+        """What a step says of a check that failed on its target."""
+        return f"{self.named('check', found['check'])}：预期 {found['expected']}，实际 {found['found']}"
 
     def joined(self, items: Iterable[str]) -> str:
         """An enumeration as this language writes it."""

@@ -4,15 +4,18 @@ import pytest
 
 from orchestrator.evidence.findings import found
 from orchestrator.model.drill import Mode
+from orchestrator.model.event import CheckResult, Outcome
 from orchestrator.model.evidence import FindingKind
 from orchestrator.model.outage import Outage
+from orchestrator.model.plan import Phase
 from orchestrator.model.record import Promotion, RunRecord
 from orchestrator.model.topology import GatewayClass
 from orchestrator.report.context import Context
+from orchestrator.report.execution import went_by_plan
 from orchestrator.report.outages import outage_table
 from orchestrator.report.promotion import promotion_lines
 from orchestrator.report.render import render
-from orchestrator.report.texts import Language
+from orchestrator.report.texts import Language, Texts
 from tests.report import record_example
 from tests.report.record_example import FAULT
 
@@ -80,3 +83,27 @@ def test_a_promotion_shows_both_halves_and_asks_for_a_review() -> None:
         assert f"<h3>{heading}</h3>" not in render(record(), language)  # type: ignore[arg-type]
     kinds = [(item.kind, item.subject) for item in found(made, 30)]
     assert (FindingKind.REVIEW, "li") in kinds
+
+
+def test_what_an_incident_finds_before_it_switches_is_no_finding_of_the_firm() -> None:
+    plain = record_example.passed()
+    check = plain.checks[0].model_copy(update={"phase": Phase.BASELINING.value})
+    bad = check.model_copy(update={"result": CheckResult.ABNORMAL, "found": "not logged in"})
+    baseline = plain.steps[0].model_copy(update={"phase": Phase.BASELINING})
+    failed = baseline.model_copy(update={"outcome": Outcome.FAILED, "message": "login: expected logged in, found none"})
+    changes = {"checks": (bad,), "steps": (failed,)}
+    incident = record(**changes)
+    incident = incident.model_copy(update={"plan": incident.plan.model_copy(update={"mode": Mode.INCIDENT})})
+    kinds = (FindingKind.CHECK, FindingKind.STEP)
+    assert [item.kind for item in found(record(**changes), 30) if item.kind in kinds] == [
+        FindingKind.STEP,
+        FindingKind.CHECK,
+    ]
+    assert [item.kind for item in found(incident, 30) if item.kind in kinds] == []
+    assert went_by_plan(Context(incident, "zh"))
+    assert not went_by_plan(Context(record(**changes), "zh"))
+
+
+def test_what_a_step_says_of_a_check_is_one_language() -> None:
+    said = Texts("zh").said("login: expected logged in, found not logged in")
+    assert said == "登录：预期 已登录，实际 未登录"
