@@ -28,6 +28,11 @@ def _not_empty[S: Sized | None](value: S) -> S:
     return value
 
 
+def is_empty(value: object) -> bool:
+    """For `exclude_if`: what is none is left out of what is stored."""
+    return not value
+
+
 # In place of `min_length` where a wrong item must not be told twice, as itself and as one too few.
 AtLeastOne = AfterValidator(_not_empty)
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=48)]

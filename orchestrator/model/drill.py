@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.model.base import AtLeastOne, Frozen, Id, Seconds, Title
+from orchestrator.model.base import AtLeastOne, Frozen, Id, Seconds, Title, is_empty
 from orchestrator.model.topology import CentreRole, GatewayClass
 
 CONFIRM = "confirm-"  # what the id of a person's step begins with
@@ -46,6 +46,29 @@ class ParameterType(StrEnum):
     LINE = "line"
     HOST = "host"
     MANNER = "manner"
+    CERTIFICATE = "certificate"
+    CAUSE = "cause"
+    MARKET_DATA = "market-data"
+
+
+class CertificateCause(StrEnum):
+    """Why a certificate cannot be used. An EKey that is locked is unlocked by its own procedure (SSE-5.2); one that is
+    expired, lost or damaged is issued again, which revokes the old one (SSE-5.3).
+    """
+
+    EKEY_LOCKED = "ekey_locked"
+    EXPIRED = "expired"
+    LOST = "lost"
+    DAMAGED = "damaged"
+    REISSUE = "reissue"
+
+
+class MarketDataLoss(StrEnum):
+    """How far market data is lost (SSCC-2.4): TCP at one centre; at all of them; terrestrial multicast too."""
+
+    ONE_TCP = "one-tcp"
+    TCP = "tcp"
+    TERRESTRIAL = "terrestrial"
 
 
 class Parameter(Frozen):
@@ -71,11 +94,32 @@ class FaultSpec(Frozen):
     carriers: tuple[Reference, ...] = ()
     lines: tuple[Reference, ...] = ()
     hosts: Annotated[tuple[Reference, ...], Field(description="Gateway hosts")] = ()
+    # Left out of what is stored where they are not used, so that the digest of any other drill is as it was.
+    certificates: tuple[Reference, ...] = Field(default=(), exclude_if=is_empty, description="Digital certificates")
+    cause: CertificateCause | MannerReference | None = Field(
+        default=None, exclude_if=is_empty, description="Why they cannot be used"
+    )
+    market_data: MarketDataLoss | MannerReference | None = Field(
+        default=None,
+        exclude_if=is_empty,
+        description="How far the market data of the centres' operator is lost; one-tcp: at `centres` only",
+    )
+    terrestrial_of: Id | None = Field(
+        default=None,
+        exclude_if=is_empty,
+        description="Every terrestrial line to the production centres of this operator",
+    )
+    suspended_by: Id | None = Field(
+        default=None,
+        exclude_if=is_empty,
+        description="This operator has suspended the firm's access: all of its centres fall silent",
+    )
 
     @model_validator(mode="after")
     def _something_fails(self) -> Self:
-        if not any((self.centres, self.carriers, self.lines, self.hosts)):
-            raise ValueError("expected at least one centre, carrier, line or host that fails, found none")
+        named = (self.centres, self.carriers, self.lines, self.hosts, self.certificates)
+        if not any((*named, self.market_data, self.terrestrial_of, self.suspended_by)):
+            raise ValueError("expected at least one centre, carrier, line, host or certificate that fails, found none")
         return self
 
     @model_validator(mode="after")
@@ -227,8 +271,8 @@ class Drill(Frozen):
 
     @model_validator(mode="after")
     def _references_are_parameters(self) -> Self:
-        for field in ("manner", "centres", "carriers", "lines", "hosts"):
-            found = getattr(self.fault, field)
+        for field in ("manner", "centres", "carriers", "lines", "hosts", "certificates", "cause", "market_data"):
+            found = getattr(self.fault, field) or ()
             for value in (found,) if isinstance(found, str) else found:
                 if value.startswith("$") and value[1:] not in self.parameters:
                     known = ", ".join(sorted(self.parameters)) or "none declared"

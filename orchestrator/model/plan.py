@@ -8,21 +8,39 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from orchestrator.model.base import Frozen, Seconds, Title
+from orchestrator.model.base import Frozen, Seconds, Title, is_empty
 from orchestrator.model.disaster import Milestone
-from orchestrator.model.drill import Check, Checks, FaultManner, Mode, Objective, Response, StopConditions
+from orchestrator.model.drill import (
+    CertificateCause,
+    Check,
+    Checks,
+    FaultManner,
+    Mode,
+    Objective,
+    Response,
+    StopConditions,
+)
 from orchestrator.model.failback import FailsBack
 from orchestrator.model.topology import GatewayClass
 
 
 class Fault(Frozen):
-    """The fault with every reference resolved. `lines` holds all lines that are dead because of it."""
+    """The fault with every reference resolved. `lines` holds all lines that are dead because of it, `fronts` those
+    that are silent while their centre is there. What is not in it is left out of what is stored, so that the digest
+    of any other fault is as it was without the field.
+    """
 
     manner: FaultManner
     centres: tuple[str, ...] = ()
     carriers: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    fronts: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
+    certificates: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
+    cause: CertificateCause | None = Field(default=None, exclude_if=is_empty)
+    suspended_by: str | None = Field(
+        default=None, exclude_if=is_empty, description="The operator that suspended the access: nothing is moved"
+    )
 
 
 class FaultSource(StrEnum):
@@ -47,13 +65,28 @@ class Action(StrEnum):
     HOT_STANDBY = (
         "hot-standby"  # its host fails; its pair has a number of its own and is logged in: nothing is switched
     )
+    CERTIFICATE = "other-certificate"  # it goes on with another certificate of its own
+    PAIR = "pair"  # no way is left for it; its pair, logged in under a number of its own, goes on
+    SUSPENDED = "suspended"  # its access is suspended: it stays as it is, and nothing is moved
     HOME = "home"  # failback: goes back to where it was before the incident
     GIVE_BACK = "give-back"  # failback: the cold standby that the incident started is stopped again
 
     @property
     def stays_down(self) -> bool:
         """Whether the gateway itself is not expected to work while the fault lasts."""
-        return self in (Action.NO_BUSINESS, Action.TAKEN_OVER, Action.HOT_STANDBY, Action.GIVE_BACK)
+        return self in _STAYING_DOWN
+
+
+_STAYING_DOWN = frozenset(
+    {
+        Action.NO_BUSINESS,
+        Action.TAKEN_OVER,
+        Action.HOT_STANDBY,
+        Action.PAIR,
+        Action.SUSPENDED,
+        Action.GIVE_BACK,
+    }
+)
 
 
 class Placement(Frozen):

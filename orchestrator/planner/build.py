@@ -6,7 +6,17 @@ from datetime import date
 
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.model.base import Title
-from orchestrator.model.drill import HOST_MANNERS, Drill, FaultManner, Mode, Parameter, ParameterType, Response
+from orchestrator.model.drill import (
+    HOST_MANNERS,
+    CertificateCause,
+    Drill,
+    FaultManner,
+    MarketDataLoss,
+    Mode,
+    Parameter,
+    ParameterType,
+    Response,
+)
 from orchestrator.model.plan import Action, Fault, GatewayChange, Plan, digest_of
 from orchestrator.model.topology import LineKind, Topology
 from orchestrator.planner.handover import fence_waves
@@ -112,20 +122,32 @@ def _parameters(topology: Topology, drill: Drill, settings: dict[str, str]) -> d
 
 def _allowed(topology: Topology, drill: Drill, parameter: Parameter) -> list[str]:
     match parameter.type:
-        case ParameterType.CENTRE:
-            return [
-                centre.id
-                for centre in topology.centres
-                if parameter.operator in (None, centre.operator) and parameter.role in (None, centre.role)
-            ]
-        case ParameterType.CARRIER:
-            return [carrier.id for carrier in topology.carriers]
-        case ParameterType.LINE:
-            return [line.id for line in topology.lines]
-        case ParameterType.HOST:
-            return [host.id for host in topology.hosts]
         case ParameterType.MANNER:
             return [manner.value for manner in (HOST_MANNERS if drill.fault.hosts else FaultManner)]
+        case ParameterType.CAUSE:
+            return [cause.value for cause in CertificateCause]
+        case ParameterType.MARKET_DATA:
+            return [loss.value for loss in MarketDataLoss]
+        case _:
+            return parts_of(topology, parameter)
+
+
+def parts_of(topology: Topology, parameter: Parameter) -> list[str]:
+    """Everything on this site that a parameter may name. A certificate is one that is in use."""
+    centres = (
+        item
+        for item in topology.centres
+        if parameter.operator in (None, item.operator) and parameter.role in (None, item.role)
+    )
+    used = dict.fromkeys(item.certificate for item in topology.gateways if item.enabled and item.certificate)
+    found: dict[ParameterType, list[str]] = {
+        ParameterType.CENTRE: [item.id for item in centres],
+        ParameterType.CARRIER: [item.id for item in topology.carriers],
+        ParameterType.LINE: [item.id for item in topology.lines],
+        ParameterType.HOST: [item.id for item in topology.hosts],
+        ParameterType.CERTIFICATE: list(used),
+    }
+    return found.get(parameter.type, [])
 
 
 def _fault(topology: Topology, drill: Drill, parameters: dict[str, str]) -> Fault:
@@ -163,7 +185,8 @@ def _manner(drill: Drill, parameters: dict[str, str]) -> FaultManner:
 
 
 def _say(fault: Fault) -> str:
-    return ", ".join((*fault.centres, *fault.carriers, *fault.lines, *fault.hosts)) or "nothing"
+    named = (*fault.centres, *fault.carriers, *fault.lines, *fault.hosts, *fault.fronts, *fault.certificates)
+    return ", ".join(named) or "nothing"
 
 
 def _assist_is_possible(topology: Topology, changes: tuple[GatewayChange, ...]) -> None:

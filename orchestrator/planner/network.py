@@ -18,6 +18,7 @@ class Network:
     dead_lines: frozenset[str] = frozenset()
     moved: Mapping[PathKey, str] = field(default_factory=dict)
     dead_routers: frozenset[str] = frozenset()
+    dead_fronts: frozenset[str] = frozenset()
 
     def line_to(self, router: str, centre: str, _seen: frozenset[str] = frozenset()) -> str | None:
         """The line in use from a CE router to a centre, or None where nothing gets through.
@@ -48,6 +49,8 @@ class Network:
 
     def line_of(self, gateway: Gateway, front: Front) -> str | None:
         """The line over which this gateway reaches (or hears) this front; None: it does not."""
+        if front.id in self.dead_fronts:
+            return None
         router = self.topology.host[gateway.host].router
         if front.service is GatewayClass.MARKET_DATA_MULTICAST:
             return self._multicast_line(router, front)
@@ -82,7 +85,13 @@ def designated_line(topology: Topology, router: str, front: Front) -> str | None
 def under(topology: Topology, fault: Fault, out_of_service: Collection[str], routers: Collection[str] = ()) -> Network:
     """The network while the fault lasts. `routers`: those that fail with it."""
     dead_lines = frozenset(fault.lines) | frozenset(out_of_service)
-    return Network(topology, frozenset(fault.centres), dead_lines, dead_routers=frozenset(routers))
+    return Network(
+        topology,
+        frozenset(fault.centres),
+        dead_lines,
+        dead_routers=frozenset(routers),
+        dead_fronts=frozenset(fault.fronts),
+    )
 
 
 def lines_lost(

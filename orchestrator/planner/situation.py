@@ -115,7 +115,14 @@ def situation(topology: Topology, normal: Network, lost: Lost, today: date) -> S
 
 
 def _remembering(network: Network) -> _Remembering:
-    return _Remembering(network.topology, network.dead_centres, network.dead_lines, network.moved, network.dead_routers)
+    return _Remembering(
+        network.topology,
+        network.dead_centres,
+        network.dead_lines,
+        network.moved,
+        network.dead_routers,
+        network.dead_fronts,
+    )
 
 
 def _taking_over(topology: Topology, lost: Lost) -> str | None:

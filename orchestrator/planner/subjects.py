@@ -7,11 +7,11 @@ from itertools import product
 
 from orchestrator.errors import DrillctlError
 from orchestrator.model.base import Title
-from orchestrator.model.drill import Drill, Mode, Parameter, ParameterType, Response
+from orchestrator.model.drill import Drill, Mode, Parameter, Response
 from orchestrator.model.plan import Plan
 from orchestrator.model.schedule import Schedule, ScheduleRule
 from orchestrator.model.topology import Topology
-from orchestrator.planner.build import Request, make_plan
+from orchestrator.planner.build import Request, make_plan, parts_of
 from orchestrator.rules.schedule import Subject
 
 
@@ -52,21 +52,7 @@ def settings(topology: Topology, drill: Drill) -> Iterator[dict[str, str]]:
 
 def values(topology: Topology, parameter: Parameter) -> list[str]:
     """Everything on this site that may be named by a parameter; how something fails stays at its default."""
-    match parameter.type:
-        case ParameterType.CENTRE:
-            return [
-                item.id
-                for item in topology.centres
-                if parameter.operator in (None, item.operator) and parameter.role in (None, item.role)
-            ]
-        case ParameterType.CARRIER:
-            return [item.id for item in topology.carriers]
-        case ParameterType.LINE:
-            return [item.id for item in topology.lines]
-        case ParameterType.HOST:
-            return [item.id for item in topology.hosts]
-        case _:
-            return [parameter.default]
+    return parts_of(topology, parameter) or [parameter.default]
 
 
 def _subject(
@@ -80,7 +66,9 @@ def _subject(
         return NoSubject(f"{rule.id}/{value}" if value else rule.id, plan)
     if not plan.affected:
         return NoSubject(f"{rule.id}/{value}" if value else rule.id, "expected a gateway that it touches, found none")
-    failed = [*plan.fault.centres, *plan.fault.carriers, *plan.fault.hosts] or [*plan.fault.lines]
+    fault = plan.fault
+    named = [*fault.centres, *fault.carriers, *fault.hosts, *fault.fronts, *fault.certificates]
+    failed = named or [*fault.lines]
     return Subject(rule, tuple(settings.items()), scenario_key(rule.drill, failed), _fault(topology, failed))
 
 

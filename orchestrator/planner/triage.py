@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from orchestrator.errors import DrillctlError
-from orchestrator.model.drill import Drill, Mode
+from orchestrator.model.drill import Drill, FaultManner, Mode
 from orchestrator.model.plan import Action, Fault, Plan
 from orchestrator.model.topology import Gateway, Topology
 from orchestrator.planner.build import Request, make_plan
-from orchestrator.planner.network import Network
+from orchestrator.planner.network import Network, under
 from orchestrator.planner.subjects import settings
 
 
@@ -88,7 +88,7 @@ def _of_drill(topology: Topology, drill: Drill, picture: Picture, today: date) -
 
 def _differences(topology: Topology, picture: Picture, fault: Fault | None) -> Iterator[Difference]:
     gone = frozenset(fault.hosts) if fault else frozenset[str]()
-    network = Network(topology, frozenset(fault.centres if fault else ()), frozenset(fault.lines if fault else ()))
+    network = under(topology, fault or Fault(manner=FaultManner.DARK), ())
     for host in sorted(picture.silent ^ gone):
         here, there = ("silent", "answers") if host in gone else ("answers", "silent")
         yield Difference(host, here, there)

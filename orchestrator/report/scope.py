@@ -67,6 +67,9 @@ def _lasted(context: Context) -> str:
 def fault_words(context: Context) -> Iterator[str]:
     """The fault as people say it. A lost centre names what is left of its operator's production centres."""
     fault, texts = context.record.plan.fault, context.texts
+    if fault.suspended_by:
+        yield texts("fault.suspended", operator=texts(f"operator.{fault.suspended_by}"))
+        return
     if fault.centres:
         names = [context.centre(name) for name in fault.centres]
         left = _left(context)
@@ -81,6 +84,10 @@ def fault_words(context: Context) -> Iterator[str]:
             context.topology.line[line].carrier == name for line in fault.lines if line in context.topology.line
         )
         yield texts("fault.carrier", carrier=context.carrier(name), n=lines)
+    if fault.fronts:
+        yield texts("fault.fronts", fronts=texts.joined([context.front(name) for name in fault.fronts]))
+    for name in fault.certificates:
+        yield texts("fault.certificate", certificate=name, cause=texts(f"cause.{fault.cause}"))
     if not (fault.centres or fault.carriers):
         for name in fault.lines:
             yield texts("fault.line", line=context.line(name))
