@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.adapters.ansible import Ansible, HostResult, outcome_of
-from orchestrator.engine import Assignment, guard
+from orchestrator.engine import guard
+from orchestrator.engine.log import Assignment
 from orchestrator.model.event import Outcome
 from orchestrator.ports import Call, Clock, Fate, TargetResult
 

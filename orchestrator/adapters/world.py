@@ -25,7 +25,8 @@ from orchestrator.adapters.renewal import Renewal
 from orchestrator.adapters.sampler import Sampler
 from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.adapters.ssh import SshSettings, close_masters, ssh_targets
-from orchestrator.engine import Assignment, guard
+from orchestrator.engine import guard
+from orchestrator.engine.log import Assignment
 from orchestrator.errors import StepFailed, StepUnknown
 from orchestrator.evidence.redact import key_of, run_key
 from orchestrator.loader.site import LoadedSite

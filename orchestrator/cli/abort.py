@@ -19,7 +19,7 @@ from orchestrator.errors import Refused
 from orchestrator.history import plan_now
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.model.drill import Mode
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 _FOLLOW_S = 600.0  # our choice: longer than any drill needs to go back
 _LOOK_EVERY_S = 0.2  # our choice

@@ -15,7 +15,8 @@ from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.cli.support_asked import consent_of
 from orchestrator.errors import DefinitionError
 from orchestrator.loader.site import LoadedSite
-from orchestrator.wiring import Places, ssh_on_site
+from orchestrator.wiring.places import Places
+from orchestrator.wiring.runs import ssh_on_site
 
 _LEAD = 12
 

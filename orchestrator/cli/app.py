@@ -3,50 +3,16 @@
 import typer
 
 from orchestrator import __version__
+from orchestrator.cli.contents import VERBS
 from orchestrator.cli.verbs import group_of
 
 _HERE = "orchestrator.cli"
-_VERBS = (
-    "init",
-    "audit",
-    "drills",
-    "plan",
-    "approve",
-    "rehearse",
-    "run",
-    "triage",
-    "switchover",
-    "failback",
-    "status",
-    "abort",
-    "decide",
-    "confirm",
-    "resume",
-    "lever",
-    "review",
-    "promote",
-)
-_MORE = (
-    "report",
-    "schema",
-    "evidence",
-    "findings",
-    "twin",
-    "whatif",
-    "calls",
-    "notify",
-    "access",
-    "support-bundle",
-    "schedule",
-    "serve",
-    "second-room",
-)
-_PLACES = {name: f"{_HERE}.{name.replace('-', '_')}:{name.replace('-', '_')}" for name in (*_VERBS, *_MORE)}
+_PLACES = {name: f"{_HERE}.{name.replace('-', '_')}:{name.replace('-', '_')}" for name in VERBS}
 
 app = typer.Typer(
     name="drillctl",
     help="Drill, prove and carry out switchovers of exchange gateways.",
-    cls=group_of(_PLACES),
+    cls=group_of(_PLACES, VERBS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -16,7 +16,7 @@ from orchestrator.loader.calendar import load_calendar
 from orchestrator.model.approval import Kept, Statement, StatementKind, WindowReference, namespace
 from orchestrator.model.drill import Mode
 from orchestrator.rules.approvals import LONGEST, RIGHTS
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 _LONGEST_DAYS = LONGEST[StatementKind.APPROVE].days
 _UNSIGNED = "to-sign"

@@ -15,9 +15,9 @@ from orchestrator.errors import DefinitionError
 from orchestrator.evidence.disk import replace
 from orchestrator.loader.site import LoadedSite
 from orchestrator.report.audit_page import AuditSheet, render
-from orchestrator.rules import Finding, Result, Severity
+from orchestrator.rules.finding import Finding, Result, Severity
 from orchestrator.rules.waivers import IdleWaiver
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 _COLOUR = {Result.SATISFIED: "green", Result.VIOLATED: "red", Result.NOT_JUDGED: "yellow", Result.NOT_APPLICABLE: "dim"}
 _GRAVEST_FIRST = tuple(Severity)

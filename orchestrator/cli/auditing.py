@@ -15,11 +15,12 @@ from orchestrator.loader.records import load_records
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.platform_export import PlatformExport
 from orchestrator.model.records import Export, Records
-from orchestrator.rules import Facts, Finding
-from orchestrator.rules import audit as judge_inventory
+from orchestrator.rules.facts import Facts
+from orchestrator.rules.finding import Finding
+from orchestrator.rules.rulebook import audit as judge_inventory
 from orchestrator.rules.seen import dated, seen
 from orchestrator.rules.waivers import IdleWaiver, idle, waive
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 @dataclass(frozen=True)

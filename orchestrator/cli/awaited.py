@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.engine.acts import FAULT_TOLD_S
-from orchestrator.engine.progress import HEARD, RESTORATION, Progress
+from orchestrator.engine.progress import FAULT_TOLD_S, HEARD, RESTORATION, Progress
 from orchestrator.errors import DrillctlError
 from orchestrator.history import confirmation_of
 from orchestrator.journal import CLOSED, RunState
@@ -16,7 +15,7 @@ from orchestrator.model.people import PersonRole
 from orchestrator.model.plan import Step, Target, Verb
 from orchestrator.model.record import ConfirmationRecord
 from orchestrator.ports import Message
-from orchestrator.wiring import Place, copy_of
+from orchestrator.wiring.places import Place, copy_of
 
 _FAULT = {
     Verb.INJECT: Title(zh="故障已由人员实施", en="the fault has been made"),

@@ -26,7 +26,7 @@ from orchestrator.loader.people import load_people, zone_of
 from orchestrator.model.base import Title
 from orchestrator.model.people import People
 from orchestrator.rules.calls import call_list
-from orchestrator.wiring import Places, copy_of
+from orchestrator.wiring.places import Places, copy_of
 
 calls = typer.Typer(help="Whom to call now; note calls of a run.", invoke_without_command=True)
 

@@ -16,9 +16,9 @@ from orchestrator.adapters.recording import NAME, read_observations
 from orchestrator.adapters.secrets import Mask, of_this_machine
 from orchestrator.adapters.versions import versions
 from orchestrator.cli.delivery import deliver
-from orchestrator.engine import Assignment
+from orchestrator.engine.log import Assignment
 from orchestrator.errors import DrillctlError, Refused
-from orchestrator.evidence import pack
+from orchestrator.evidence import names, pack
 from orchestrator.evidence.closing import closing_data, opening_data
 from orchestrator.evidence.disk import replace
 from orchestrator.evidence.findings import earlier, found
@@ -38,7 +38,8 @@ from orchestrator.model.verdict import Integrity
 from orchestrator.report.assemble import assemble
 from orchestrator.report.render import write
 from orchestrator.report.texts import Language
-from orchestrator.wiring import Places, ledger_with, seals_of
+from orchestrator.wiring.places import Places
+from orchestrator.wiring.seals import ledger_with, seals_of
 
 VERSIONS, TRUTH = "versions.json", "truth.json"
 
@@ -101,9 +102,9 @@ class Keeping:
             started_at=epoch_s(opened),
         )
         line = self.ledger.append(LedgerKind.RUN_OPENED, data)
-        _keep(job.folder / pack.LEDGER, self.ledger.upto(line.seq))
+        _keep(job.folder / names.LEDGER, self.ledger.upto(line.seq))
         _keep(job.folder / VERSIONS, _as_json(versions(self.places.playbooks)))
-        _keep(job.folder / pack.DEFINITION, (self.places.drills / f"{job.plan.drill}.yml").read_bytes())
+        _keep(job.folder / names.DEFINITION, (self.places.drills / f"{job.plan.drill}.yml").read_bytes())
 
     def record(self, job: Assignment, events: Sequence[Event]) -> RunRecord:
         """Everything a report stands on, from the journal and the run's folder."""
@@ -145,7 +146,7 @@ class Keeping:
             record = as_sealed(record)
         self._end_on_ledger(record)
         hidden = pack.Filter(self.mask.text, {*self.mask.secrets, run_key(job.folder).hex()})
-        home = job.folder / pack.PACK
+        home = job.folder / names.PACK
         if home.exists() and not self._is_sealed(job.run):  # killed between the pack and its line
             sealed = state(home)
         else:
@@ -153,7 +154,7 @@ class Keeping:
         self.ledger.append(LedgerKind.PACK_SEALED, sealing_data(job.run, sealed))
         self._stamp_head()
         self._send_head()
-        reports = {language: home / pack.REPORT / f"report.{language}.html" for language in get_args(Language)}
+        reports = {language: home / names.REPORT / f"report.{language}.html" for language in get_args(Language)}
         return Left(record, reports, home, seal_in_words(sealed), sealed=True)
 
     def _is_sealed(self, run: str) -> bool:
@@ -212,7 +213,7 @@ def sealing_data(run: str, sealed: Sealed) -> dict[str, Any]:
 
 def opening_lines(folder: Path) -> list[LedgerLine]:
     """The ledger up to the run's own opening, as it was then; a run from before there was a ledger has none."""
-    path = folder / pack.LEDGER
+    path = folder / names.LEDGER
     return parsed(path.read_bytes()) if path.exists() else []
 
 

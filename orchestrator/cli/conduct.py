@@ -24,7 +24,9 @@ from orchestrator.cli.needs import Standing, needed, on_site, question_as_data, 
 from orchestrator.cli.outages import hours_of
 from orchestrator.cli.permission import passage_of
 from orchestrator.cli.telling import notices_of
-from orchestrator.engine import Assignment, End, Engine, Stops
+from orchestrator.engine.heed import Stops
+from orchestrator.engine.log import Assignment
+from orchestrator.engine.run import End, Engine
 from orchestrator.errors import DrillctlError, Refused
 from orchestrator.evidence.pack import make_ready
 from orchestrator.history import permit_of
@@ -40,17 +42,8 @@ from orchestrator.report.terminal import summary
 from orchestrator.rules.approvals import LASTING
 from orchestrator.rules.windows import Closed
 from orchestrator.twin import Twin, ensure_sealed
-from orchestrator.wiring import (
-    OpenRun,
-    Permission,
-    Place,
-    Places,
-    new_run,
-    open_run,
-    ssh_on_site,
-    world_on_site,
-    world_on_twin,
-)
+from orchestrator.wiring.places import Permission, Place, Places
+from orchestrator.wiring.runs import OpenRun, new_run, open_run, ssh_on_site, world_on_site, world_on_twin
 
 _DOWN_LEASE_S = 3600.0  # our choice: lines that are out of service stay so for the whole run
 _LOOK_EVERY_S = 1.0  # our choice: how often a lock that is waited for is looked at

@@ -23,7 +23,7 @@ from orchestrator.loader.people import load_people
 from orchestrator.model.people import People, PersonRole
 from orchestrator.model.plan import BEFORE_ANYTHING
 from orchestrator.model.record import ConfirmationRecord
-from orchestrator.wiring import Places, copy_of
+from orchestrator.wiring.places import Places, copy_of
 
 
 def confirm(  # noqa: PLR0913, PLR0917 - one option each

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
-from orchestrator.engine import Assignment
+from orchestrator.engine.log import Assignment
 from orchestrator.errors import DrillctlError
 from orchestrator.history import epoch_s, permit_of
 from orchestrator.journal import SqliteJournal

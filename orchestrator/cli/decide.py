@@ -20,7 +20,7 @@ from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.model.drill import Mode
 from orchestrator.model.people import People
 from orchestrator.model.plan import Verb
-from orchestrator.wiring import Places, copy_of
+from orchestrator.wiring.places import Places, copy_of
 
 
 class Choice(StrEnum):

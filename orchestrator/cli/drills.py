@@ -8,7 +8,7 @@ from rich.table import Table
 
 from orchestrator.cli.options import Json
 from orchestrator.loader.drill import load_drills
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def drills(as_json: Json = False) -> None:

@@ -15,7 +15,7 @@ from orchestrator.cli.permission import By, Desk, asked
 from orchestrator.cli.show import show_plan
 from orchestrator.model.approval import Kept
 from orchestrator.planner import Request
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def failback(

@@ -20,7 +20,7 @@ from orchestrator.evidence.ledger import Ledger
 from orchestrator.evidence.retest import not_later, not_retested
 from orchestrator.evidence.sealed_record import sealed_record
 from orchestrator.model.evidence import FindingKind, FindingState, LedgerKind
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 findings = typer.Typer(help="Findings of runs: list, assign and close them.", invoke_without_command=True)
 

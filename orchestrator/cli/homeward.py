@@ -11,9 +11,7 @@ from orchestrator.judge import unproved
 from orchestrator.loader.drill import load_drill
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.plan import Plan
-from orchestrator.planner.failback import Past, make_failback
-from orchestrator.twin import Twin
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class WayHome:
 
 def plan_home(places: Places, site: LoadedSite, run: str, today: date) -> Plan:
     """The plan that brings home what an incident has moved. Refused by name where there is none."""
+    from orchestrator.planner.failback import Past, make_failback  # noqa: PLC0415 - `status` has no need of it
+
     journal = places.journal(site.topology.site.name)
     try:
         state = journal.state(run)
@@ -83,6 +83,8 @@ def _way_home(journal: SqliteJournal, state: RunState) -> WayHome | None:
 
 def refuse_another_place(places: Places, plan: Plan) -> None:
     """What a switchover moved on a twin is brought home on that very twin, and nowhere else."""
+    from orchestrator.twin import Twin  # noqa: PLC0415 - `status` has no need of it
+
     if plan.fails_back is None:
         return
     journal = places.journal(plan.site)

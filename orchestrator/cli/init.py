@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.errors import DefinitionError
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 # The example's windows and records are fictitious: in a real site one of the windows would open the gate, and the
 # records would satisfy clauses that nobody has looked at.

@@ -11,7 +11,7 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.lever import LeverFile
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.errors import DefinitionError
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 lever = typer.Typer(help="The site-wide lever: while it is engaged, no run goes forward.", no_args_is_help=True)
 

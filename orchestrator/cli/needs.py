@@ -13,7 +13,7 @@ from orchestrator.cli.awaited import Awaited, awaited
 from orchestrator.cli.clock_lines import owners
 from orchestrator.cli.options import DEFAULT_SITE
 from orchestrator.errors import DrillctlError
-from orchestrator.evidence.pack import LEDGER, PACK
+from orchestrator.evidence.names import LEDGER, PACK
 from orchestrator.history import PAUSED_STATE, WAITING_STATE, Question, call_of, phase_of, questions
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.journal.owner import is_gone
@@ -21,7 +21,7 @@ from orchestrator.model.people import People
 from orchestrator.model.plan import Phase
 from orchestrator.model.record import CallRecord
 from orchestrator.ports import Message
-from orchestrator.wiring import copy_of
+from orchestrator.wiring.places import copy_of
 
 Word = Literal["closed", "running", "interrupted", "waiting", "paused"]
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

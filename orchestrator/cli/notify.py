@@ -22,7 +22,7 @@ from orchestrator.loader.notify import FILE, load_notify
 from orchestrator.loader.people import zone_of
 from orchestrator.model.notify import Channel, Notice
 from orchestrator.report.notices import trial_notice
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def notify(

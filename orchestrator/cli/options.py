@@ -15,7 +15,7 @@ from orchestrator.model.disaster import Disaster
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.plan import Plan
 from orchestrator.planner import Request, make_plan
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 Site = Annotated[
     Path, typer.Option("--site", help="The site: its folder, or its name under inventory/.", show_default=True)

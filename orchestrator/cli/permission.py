@@ -36,7 +36,7 @@ from orchestrator.rules import approvals
 from orchestrator.rules.flapping import refuse_flapping, switches
 from orchestrator.rules.windows import Closed, Open, passage
 from orchestrator.twin import Twin
-from orchestrator.wiring import Permission, Place, Places, clock
+from orchestrator.wiring.places import Permission, Place, Places, clock
 
 By = Annotated[
     str | None,

@@ -24,7 +24,7 @@ from orchestrator.model.approval import Kept
 from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Plan
 from orchestrator.planner import Request
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def plan(  # noqa: PLR0913, PLR0917 - one option each

@@ -19,7 +19,7 @@ from orchestrator.history import promotion
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.model.drill import Mode
 from orchestrator.model.people import Person, PersonRole
-from orchestrator.wiring import Places, copy_of
+from orchestrator.wiring.places import Places, copy_of
 
 MAY_PROMOTE = (PersonRole.OPERATOR, PersonRole.COMMANDER)
 

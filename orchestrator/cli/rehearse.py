@@ -18,7 +18,8 @@ from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Plan
 from orchestrator.twin import Twin
-from orchestrator.wiring import OpenRun, Places
+from orchestrator.wiring.places import Places
+from orchestrator.wiring.runs import OpenRun
 
 
 def rehearse(  # noqa: PLR0913, PLR0917 - one option each

@@ -9,12 +9,12 @@ import typer
 from orchestrator.cli.options import Json
 from orchestrator.errors import DefinitionError
 from orchestrator.evidence.manifest import sha256
-from orchestrator.evidence.pack import PACK
+from orchestrator.evidence.names import PACK
 from orchestrator.evidence.seal import EVIDENCE
 from orchestrator.model.record import RunRecord
 from orchestrator.report.render import write
 from orchestrator.report.texts import Language
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def report(

@@ -10,7 +10,8 @@ from orchestrator.cli.closing import Keeping
 from orchestrator.cli.conduct import Stage, carry_through, conclude
 from orchestrator.cli.needs import is_unsealed, on_site
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
-from orchestrator.engine import End, guard
+from orchestrator.engine import guard
+from orchestrator.engine.run import End
 from orchestrator.errors import DrillctlError, NeedsPerson, Refused
 from orchestrator.history import plan_now
 from orchestrator.journal import CLOSED, RunState, SqliteJournal, chain_is_valid
@@ -19,7 +20,8 @@ from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.plan import Plan, digest_of
 from orchestrator.twin import Twin, ensure_sealed
-from orchestrator.wiring import OpenRun, Place, Places, reopen
+from orchestrator.wiring.places import Place, Places
+from orchestrator.wiring.runs import OpenRun, reopen
 
 
 def resume(

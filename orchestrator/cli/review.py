@@ -17,7 +17,7 @@ from orchestrator.model.approval import Statement, StatementKind, namespace, who
 from orchestrator.model.evidence import FindingKind, FindingState, LedgerKind, LedgerLine
 from orchestrator.rules.approvals import LONGEST
 from orchestrator.rules.reviews import refuse_reviewer
-from orchestrator.wiring import Places, clock
+from orchestrator.wiring.places import Places, clock
 
 
 def review(

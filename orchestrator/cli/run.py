@@ -10,7 +10,7 @@ from orchestrator.cli.permission import By, Desk, Key, Start, kept_or_made
 from orchestrator.errors import Refused
 from orchestrator.model.drill import Mode
 from orchestrator.twin import Twin
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def run(  # noqa: PLR0913, PLR0917 - one option each

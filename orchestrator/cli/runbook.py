@@ -14,7 +14,6 @@ from orchestrator.errors import DefinitionError
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Plan
-from orchestrator.report.runbook import render
 from orchestrator.report.runbook_model import Login
 from orchestrator.report.texts import Language
 
@@ -55,7 +54,9 @@ def _folder(folder: Path) -> Path:
 
 
 def _made(site: LoadedSite, plan: Plan) -> dict[str, bytes]:
-    from orchestrator.report.pdf import html_to_pdf  # noqa: PLC0415 - a second that only PDFs may take
+    # A second that only runbooks may take.
+    from orchestrator.report.pdf import html_to_pdf  # noqa: PLC0415
+    from orchestrator.report.runbook import render  # noqa: PLC0415
 
     today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
     bastions = site.access.bastions if site.access else ()

@@ -19,7 +19,7 @@ from orchestrator.engine.progress import Progress
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.journal import Room, SqliteJournal
 from orchestrator.loader.people import load_people
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 second_room = typer.Typer(
     help="The copy of state and runs in the second room, and going on with a run there.", no_args_is_help=True

@@ -21,7 +21,7 @@ from orchestrator.cli.serving.scheduled import Scheduled
 from orchestrator.cli.serving.sender import Sender
 from orchestrator.cli.serving.unattended import Unattended
 from orchestrator.errors import DefinitionError
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def serve(

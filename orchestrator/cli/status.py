@@ -35,7 +35,7 @@ from orchestrator.model.outage import Outage
 from orchestrator.model.topology import Topology
 from orchestrator.rules.disaster_clock import disaster_clock
 from orchestrator.rules.outage import outages_of
-from orchestrator.wiring import Places, copy_of
+from orchestrator.wiring.places import Places, copy_of
 
 _STYLE = {"running": "bold green", "interrupted": "bold red", "waiting": "bold yellow", "paused": "bold yellow"}
 _GOOD = ("succeeded", "undone", "skipped")

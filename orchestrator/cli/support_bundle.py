@@ -35,7 +35,8 @@ from orchestrator.model.support import SupportManifest
 from orchestrator.model.topology import Gateway
 from orchestrator.twin import Twin
 from orchestrator.twin.state import KEY
-from orchestrator.wiring import Places, ssh_on_site
+from orchestrator.wiring.places import Places
+from orchestrator.wiring.runs import ssh_on_site
 
 _FOLDER = "support"
 _WHOLE, _FILE = "200M", "20M"  # our choice: compressed, what a mail or an upload takes

@@ -10,7 +10,7 @@ from orchestrator.cli.permission import By, Desk, Key, Start, kept_or_made
 from orchestrator.cli.run import twin_or_site
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.model.drill import Mode
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def switchover(  # noqa: PLR0913, PLR0917 - one option each

@@ -8,12 +8,12 @@ from rich.markup import escape
 from orchestrator.adapters.notify import Notices
 from orchestrator.adapters.outbox import Outbox
 from orchestrator.adapters.secrets import Mask
-from orchestrator.engine import Assignment
+from orchestrator.engine.log import Assignment
 from orchestrator.errors import DrillctlError
 from orchestrator.loader.notify import load_notify
 from orchestrator.model.event import Event
 from orchestrator.report.notices import About
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 OUTBOX = "outbox"
 

@@ -26,7 +26,8 @@ from orchestrator.model.drill import Drill, ParameterType
 from orchestrator.model.topology import Topology
 from orchestrator.planner.triage import Difference, Picture, Proposal, differences, proposals
 from orchestrator.twin import Twin, ensure_sealed
-from orchestrator.wiring import Places, ssh_on_site
+from orchestrator.wiring.places import Places
+from orchestrator.wiring.runs import ssh_on_site
 
 _LOOK_S = 8.0  # our choice: a host that has not answered by then is silent
 _SHOWN = 3  # our choice: more proposals than that help nobody at three in the morning

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.twin import Twin
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 twin = typer.Typer(help="The twin: a simulated copy of the site in network namespaces.", no_args_is_help=True)
 

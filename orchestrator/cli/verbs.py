@@ -2,10 +2,11 @@
 
 import importlib
 from collections.abc import Iterator, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 
@@ -51,13 +52,26 @@ def _command(name: str, place: str) -> Any:
     return get_command(alone)
 
 
-def group_of(places: Mapping[str, str]) -> type[TyperGroup]:
-    """A class for `typer.Typer(cls=…)` with these verbs, in this order."""
+def group_of(places: Mapping[str, str], helps: Mapping[str, str] = MappingProxyType({})) -> type[TyperGroup]:
+    """A class for `typer.Typer(cls=…)` with these verbs, in this order. `helps`: what the list says of each."""
 
     class Verbs(TyperGroup):
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
             self.commands = _Loaded(places)
+            self._listing = False
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            self._listing = True
+            try:
+                super().format_help(ctx, formatter)
+            finally:
+                self._listing = False
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            if self._listing and cmd_name in helps:
+                return TyperCommand(cmd_name, help=helps[cmd_name])
+            return super().get_command(ctx, cmd_name)
 
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the library has it
             return list(self.commands)

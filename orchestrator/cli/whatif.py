@@ -18,7 +18,7 @@ from orchestrator.planner.failures import failures_named
 from orchestrator.planner.survey import Survey
 from orchestrator.planner.whatif import WhatIf
 from orchestrator.report.whatif import render
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def whatif(

@@ -6,14 +6,12 @@ from contextlib import suppress
 from orchestrator.engine import expect, homeward, results
 from orchestrator.engine.configurations import keep
 from orchestrator.engine.log import Assignment, Log
-from orchestrator.engine.progress import CHANGING
+from orchestrator.engine.progress import CHANGING, FAULT_TOLD_S
 from orchestrator.engine.waits import Waits
 from orchestrator.errors import StepUnknown
 from orchestrator.model.event import CheckRecord, EventKind, Outcome
 from orchestrator.model.plan import Phase, Plan, Step, Verb
 from orchestrator.ports import Call, Clock, Expectations, Listener, Snapshot, TargetResult, World
-
-FAULT_TOLD_S = 3600.0  # our choice: people who have not made or lifted the fault by then are asked otherwise
 
 
 class Acts:

@@ -10,6 +10,7 @@ from orchestrator.model.event import Event, EventKind, Outcome
 from orchestrator.model.plan import Phase, Plan, Step, Target, Verb
 from orchestrator.ports import Snapshot, TargetResult
 
+FAULT_TOLD_S = 3600.0  # our choice: people who have not made or lifted the fault by then are asked otherwise
 BEFORE_FAULT = (Phase.PRECHECKING, Phase.BASELINING)
 RESTORATION = (Phase.RESTORING, Phase.PROVING_RESTORATION)
 # Verbs that change something on a gateway's host or a router.

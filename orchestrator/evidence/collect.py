@@ -15,6 +15,7 @@ from orchestrator.errors import Refused
 from orchestrator.evidence import artefacts, readme
 from orchestrator.evidence.changes import configurations
 from orchestrator.evidence.checks_junit import junit, phases
+from orchestrator.evidence.names import STATEMENTS
 from orchestrator.evidence.people_files import CONFIRMATIONS, approvals, calls, confirmations, decisions
 from orchestrator.evidence.redact import key_of, redacted_yaml, run_key
 from orchestrator.evidence.site_copy import site_copy
@@ -36,7 +37,6 @@ _SAMPLE_KINDS = {
 }
 
 
-STATEMENTS = "statements"  # what people have signed, in a run's folder
 SIGNERS = "allowed_signers"
 
 

@@ -16,6 +16,7 @@ from orchestrator.errors import Refused
 from orchestrator.evidence.collect import collect
 from orchestrator.evidence.disk import folder_to_disk
 from orchestrator.evidence.keys import Keys
+from orchestrator.evidence.names import DEFINITION, LEDGER, PACK, REPORT
 from orchestrator.evidence.scan import require_clean
 from orchestrator.evidence.seal import Sealed, evidence_manifest, put_certificates, seal
 from orchestrator.model.event import Event
@@ -24,8 +25,6 @@ from orchestrator.ports import Stamper
 from orchestrator.report.render import render
 from orchestrator.report.texts import Language
 
-PACK, REPORT = "pack", "report"
-LEDGER, DEFINITION = "ledger.jsonl", "definition.yml"  # in a run's folder, since it was opened
 _DRAFT = ".pack"
 
 

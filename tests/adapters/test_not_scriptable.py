@@ -17,7 +17,8 @@ from orchestrator.adapters.sampler_request import SamplerRequest
 from orchestrator.adapters.secrets import NO_MASK
 from orchestrator.adapters.ssh import SshSettings, ssh_targets
 from orchestrator.adapters.world import SiteWorld, Tools
-from orchestrator.engine import Assignment, expect
+from orchestrator.engine import expect
+from orchestrator.engine.log import Assignment
 from orchestrator.errors import DefinitionError
 from orchestrator.loader.drill import load_drill
 from orchestrator.loader.site import LoadedSite, load_site

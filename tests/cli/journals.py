@@ -12,7 +12,8 @@ from orchestrator.journal import SqliteJournal
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import EventKind
 from orchestrator.model.plan import Plan
-from orchestrator.wiring import OpenRun, Permission, Place, open_run
+from orchestrator.wiring.places import Permission, Place
+from orchestrator.wiring.runs import OpenRun, open_run
 from tests.report.record_example import plan_of, site
 from tests.support.permits import permit_for
 

@@ -11,7 +11,7 @@ from orchestrator.adapters.secrets import NO_MASK
 from orchestrator.cli.telling import notices_of, outbox_of
 from orchestrator.errors import DefinitionError
 from orchestrator.loader.notify import load_notify
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 from tests.adapters.test_notify import notice
 from tests.adapters.webhooks import receiver
 from tests.cli.journals import left

@@ -15,7 +15,8 @@ from orchestrator.loader.site import load_site
 from orchestrator.model.base import Title
 from orchestrator.model.plan import Fault, PathChange
 from orchestrator.twin import Twin
-from orchestrator.wiring import OpenRun, Place, Places, copy_of, open_run
+from orchestrator.wiring.places import Place, Places, copy_of
+from orchestrator.wiring.runs import OpenRun, open_run
 from tests.cli.journals import NOWHERE, Left, left
 from tests.report.record_example import plan_of, site
 

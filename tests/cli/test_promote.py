@@ -7,7 +7,7 @@ import pytest
 from orchestrator.history import promotion
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import EventKind
-from orchestrator.wiring import Place
+from orchestrator.wiring.places import Place
 from tests.cli.journals import NOWHERE, WAVE, left
 from tests.support.command import drillctl
 

@@ -15,7 +15,7 @@ from orchestrator.journal import chain_is_valid
 from orchestrator.model.event import EventKind
 from orchestrator.model.record import RunRecord
 from orchestrator.model.verdict import Restoration, RunOutcome
-from orchestrator.wiring import ROOT, Place, Places
+from orchestrator.wiring.places import ROOT, Place, Places
 from tests.cli.journals import Left, left
 from tests.support.command import Said, drillctl
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.wiring import Place
+from orchestrator.wiring.places import Place
 from tests.cli.journals import Left, left
 from tests.support.command import drillctl
 

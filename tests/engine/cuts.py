@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.engine import End, Engine
 from orchestrator.engine.log import Assignment
 from orchestrator.engine.progress import Progress
-from orchestrator.engine.run import locks_of
+from orchestrator.engine.run import End, Engine, locks_of
 from orchestrator.journal import CLOSED, LEASE_S, SqliteJournal, chain_is_valid
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind

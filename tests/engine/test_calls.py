@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from orchestrator.engine import End
+from orchestrator.engine.run import End
 from orchestrator.history import calls, epoch_s
 from orchestrator.model.event import Event, EventKind
 from orchestrator.model.verdict import Restoration, RunOutcome

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine import Engine, Stops
-from orchestrator.engine.acts import FAULT_TOLD_S
+from orchestrator.engine.heed import Stops
 from orchestrator.engine.log import Assignment
-from orchestrator.engine.run import End
+from orchestrator.engine.progress import FAULT_TOLD_S
+from orchestrator.engine.run import End, Engine
 from orchestrator.history import promotion
 from orchestrator.model.drill import Mode, Response, StopConditions
 from orchestrator.model.event import Event, EventKind

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine import Assignment, End, Engine, Stops
-from orchestrator.engine.run import locks_of
+from orchestrator.engine.heed import Stops
+from orchestrator.engine.log import Assignment
+from orchestrator.engine.run import End, Engine, locks_of
 from orchestrator.errors import JournalFailed, Refused, StepUnknown, Superseded
 from orchestrator.history import epoch_s
 from orchestrator.journal import LEASE_S, SqliteJournal, chain_is_valid

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine import End, Stops
+from orchestrator.engine.heed import Stops
+from orchestrator.engine.run import End
 from orchestrator.history import epoch_s
 from orchestrator.loader.drill import load_drill
 from orchestrator.model.drill import Mode

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from orchestrator.cli.awaited import awaited
-from orchestrator.engine import End
+from orchestrator.engine.run import End
 from orchestrator.history import check_records
 from orchestrator.judge import judge
 from orchestrator.loader.drill import load_drill

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from orchestrator.engine import End, Stops
-from orchestrator.engine.run import locks_of
+from orchestrator.engine.heed import Stops
+from orchestrator.engine.run import End, locks_of
 from orchestrator.errors import Superseded
 from orchestrator.history import epoch_s
 from orchestrator.model.drill import Mode, Response, StopConditions, Watched

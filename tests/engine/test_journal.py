@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.secrets import MASKED, Mask
-from orchestrator.engine import End
-from orchestrator.engine.run import locks_of
+from orchestrator.engine.run import End, locks_of
 from orchestrator.errors import JournalFailed, Refused, Superseded
 from orchestrator.journal import LEASE_S, SqliteJournal, chain_is_valid
 from orchestrator.journal.schema import VERSION

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from orchestrator.engine import End
+from orchestrator.engine.run import End
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.verdict import Restoration
 from tests.engine.cuts import LATE_S, SOON_S, Night

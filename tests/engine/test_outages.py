@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.engine import Stops
+from orchestrator.engine.heed import Stops
 from orchestrator.history import outages
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine import End, Stops
+from orchestrator.engine.heed import Stops
+from orchestrator.engine.run import End
 from orchestrator.loader.drill import load_drill
 from orchestrator.model.drill import Drill, Mode
 from orchestrator.model.event import Event, EventKind

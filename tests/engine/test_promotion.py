@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from orchestrator.engine import End, Engine, Stops
+from orchestrator.engine.heed import Stops
 from orchestrator.engine.progress import RESTORATION
-from orchestrator.engine.run import locks_of
+from orchestrator.engine.run import End, Engine, locks_of
 from orchestrator.history import promotion
 from orchestrator.model.drill import Mode, Response, StopConditions
 from orchestrator.model.event import EventKind

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine import End
-from orchestrator.engine.run import locks_of
+from orchestrator.engine.run import End, locks_of
 from orchestrator.errors import NeedsPerson, Refused, Superseded
 from orchestrator.journal import BEHIND, Mirror, Room, SqliteJournal, chain_is_valid, read_copied
 from orchestrator.journal.copied import EPOCHS_AHEAD

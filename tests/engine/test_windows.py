@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine import Stops
+from orchestrator.engine.heed import Stops
 from orchestrator.history import epoch_s
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.verdict import Restoration, RunOutcome

@@ -15,7 +15,8 @@ from orchestrator.adapters.player import Player, Requests
 from orchestrator.adapters.renewal import Renewal
 from orchestrator.adapters.ssh import SshSettings
 from orchestrator.adapters.world import SiteWorld, Tools
-from orchestrator.engine import Assignment, guard
+from orchestrator.engine import guard
+from orchestrator.engine.log import Assignment
 from orchestrator.errors import Refused, StepUnknown
 from orchestrator.loader.site import load_site
 from orchestrator.model.event import Outcome

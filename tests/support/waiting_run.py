@@ -18,8 +18,9 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.recording import Recording, read_observations
 from orchestrator.cli.closing import Keeping
 from orchestrator.cli.days import note_days
-from orchestrator.engine import Assignment, Engine
+from orchestrator.engine.log import Assignment
 from orchestrator.engine.progress import Progress
+from orchestrator.engine.run import Engine
 from orchestrator.evidence.collect import SIGNERS
 from orchestrator.journal import SqliteJournal
 from orchestrator.loader.drill import load_drill
@@ -31,7 +32,8 @@ from orchestrator.model.event import Event
 from orchestrator.model.plan import Plan
 from orchestrator.planner import Request, make_plan
 from orchestrator.ports import Observations
-from orchestrator.wiring import Permission, Place, Places, copy_of, open_run
+from orchestrator.wiring.places import Permission, Place, Places, copy_of
+from orchestrator.wiring.runs import open_run
 from tests.engine.sim import SimClock, SimWorld
 from tests.support.clocked import put_by
 from tests.support.permits import permit_for

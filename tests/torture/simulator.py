@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.engine import End
+from orchestrator.engine.run import End
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.verdict import Restoration, RunOutcome, Verdict
 from tests.engine.cuts import LATE_S, SOON_S, Night

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from orchestrator.adapters.gateway_spec import gateway_spec
-from orchestrator.evidence.pack import PACK
+from orchestrator.evidence.names import PACK
 from orchestrator.evidence.verify import verify_pack
 from orchestrator.journal import chain_is_valid
 from orchestrator.loader.site import load_site

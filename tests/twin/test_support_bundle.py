@@ -19,7 +19,8 @@ from orchestrator.model.drill import Mode
 from orchestrator.model.support import FileKind, GatheredFile, SupportManifest
 from orchestrator.planner import Request, make_plan
 from orchestrator.twin import Twin
-from orchestrator.wiring import OpenRun, Place, open_run
+from orchestrator.wiring.places import Place
+from orchestrator.wiring.runs import OpenRun, open_run
 from tests.support.command import Said, drillctl
 from tests.support.sites import ROOT, SiteSpec, write_site
 from tests.support.twins import Shell, own_root, sabotaged, twin_of

@@ -14,7 +14,7 @@ from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.errors import DefinitionError
 from orchestrator.loader.evidence import FILE, load_evidence
 from orchestrator.model.evidence import Anchor, LedgerHead
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def anchor(

@@ -19,7 +19,7 @@ from orchestrator.evidence.coverage import register_of
 from orchestrator.evidence.disk import replace
 from orchestrator.loader.drill import load_drills
 from orchestrator.report.texts import Language
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 _FIRST = 2000  # our choice: a year before it is a slip of the finger
 

@@ -10,8 +10,8 @@ from orchestrator.cli.options import Json, RunId
 from orchestrator.errors import DefinitionError
 from orchestrator.evidence import export as packing
 from orchestrator.evidence.manifest import is_name
-from orchestrator.evidence.pack import PACK
-from orchestrator.wiring import Places
+from orchestrator.evidence.names import PACK
+from orchestrator.wiring.places import Places
 
 
 def export(

@@ -9,7 +9,7 @@ from orchestrator.cli.evidence.shelf import Shelf, show
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.evidence.seal import complete, import_signature
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def importing(

@@ -8,7 +8,8 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.errors import DefinitionError
 from orchestrator.evidence.ledger import Ledger
 from orchestrator.loader.evidence import load_evidence
-from orchestrator.wiring import Places, ledger_with, seals_of
+from orchestrator.wiring.places import Places
+from orchestrator.wiring.seals import ledger_with, seals_of
 
 
 def reading(places: Places) -> Ledger:

@@ -9,7 +9,7 @@ import typer
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.evidence.keys import make_local_keys
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def keygen(

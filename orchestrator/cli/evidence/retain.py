@@ -14,7 +14,7 @@ from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.evidence import retention
 from orchestrator.evidence.retention import Fate, Item
 from orchestrator.loader.evidence import load_evidence
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 _GOING = (Fate.DELETE, Fate.FINISH)
 

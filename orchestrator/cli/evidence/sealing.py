@@ -7,10 +7,10 @@ from rich.console import Console
 
 from orchestrator.cli.closing import Keeping
 from orchestrator.cli.options import DEFAULT_SITE, Json, RunId, Site
-from orchestrator.engine import Assignment
+from orchestrator.engine.log import Assignment
 from orchestrator.errors import Refused
 from orchestrator.journal import CLOSED
-from orchestrator.wiring import Place, Places, copy_of
+from orchestrator.wiring.places import Place, Places, copy_of
 
 
 def sealing(run: RunId, site: Site = DEFAULT_SITE, as_json: Json = False) -> None:

@@ -9,12 +9,14 @@ import typer
 from orchestrator.cli.closing import sealing_data
 from orchestrator.errors import DefinitionError, Refused
 from orchestrator.evidence.ledger import Ledger
-from orchestrator.evidence.pack import PACK, Seals
+from orchestrator.evidence.names import PACK
+from orchestrator.evidence.pack import Seals
 from orchestrator.evidence.seal import SUMS, Sealed
 from orchestrator.loader.evidence import load_evidence
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.evidence import EvidenceSettings, LedgerKind
-from orchestrator.wiring import Places, ledger_with, seals_of
+from orchestrator.wiring.places import Places
+from orchestrator.wiring.seals import ledger_with, seals_of
 
 
 @dataclass(frozen=True)

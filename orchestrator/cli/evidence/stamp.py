@@ -10,7 +10,7 @@ from orchestrator.errors import Refused
 from orchestrator.evidence.pack import Seals
 from orchestrator.evidence.seal import complete, stamp_head
 from orchestrator.ports import Stamper
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 
 def stamp(

@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.errors import DefinitionError
 from orchestrator.evidence.disk import replace
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 _WATCHDOG_S = 300  # our choice: a round takes a second; one that hangs is ended, and begun again
 _AGAIN_S = 10  # our choice: after which a server that has ended is begun again

@@ -24,7 +24,7 @@ from orchestrator.model.local_time import local, moment
 from orchestrator.model.schedule import Schedule
 from orchestrator.planner.subjects import NoSubject, subjects
 from orchestrator.rules.schedule import Entry, EntryState, Held, Subject, entries, horizon
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 From = Annotated[
     str | None, typer.Option("--from", metavar="DATE", help="The first day, as 2026-12-01; default: today.")

@@ -12,7 +12,7 @@ from orchestrator.errors import DrillctlError
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
 from orchestrator.report.notices import About, alarm_notice
 from orchestrator.rules.disaster_clock import Alarm, alarms
-from orchestrator.wiring import copy_of
+from orchestrator.wiring.places import copy_of
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from orchestrator.errors import DefinitionError
 from orchestrator.loader.notify import load_notify
 from orchestrator.loader.people import zone_of
 from orchestrator.model.notify import Notice, NotifySettings
-from orchestrator.wiring import Places
+from orchestrator.wiring.places import Places
 
 FOLDER = "serve"  # of the state folder
 
