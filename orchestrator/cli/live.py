@@ -208,6 +208,8 @@ class LiveView:
         front = front_of(self._topology, sample)
         if change.action is Action.TAKE_OVER and (self._fault_mono is None or self._lifted):
             return front is None
+        if change.action is Action.SUSPENDED and self._fault_mono is not None and not self._lifted:
+            return front is None
         if change.action.stays_down or self._fault_mono is None or self._lifted:
             return front is not None
         return front in allowed_fronts(self._plan, self._topology, change)

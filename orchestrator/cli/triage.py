@@ -163,6 +163,11 @@ def _propose(console: Console, topology: Topology, number: int, item: Proposal, 
     console.print(
         Text(f"{number}. {item.drill.title.zh} {item.drill.title.en}: {how}", "bold green" if item.fits else "")
     )
+    if item.is_suspension:
+        first = (
+            "first of all ask SSCC operations 0755-83182222 whether they have suspended the access: then move nothing"
+        )
+        console.print(Text(f"   {first} 先致电深证通核实是否暂停接入", "bold yellow"))
     numbers = [topology.gateway[name].number for name in item.moves()]
     does = f"may move {', '.join(numbers)}" if numbers else "moves nothing: the gateways' own lists and the network do"
     console.print(f"   {does}")

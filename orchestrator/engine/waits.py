@@ -6,7 +6,7 @@ from orchestrator.engine import expect
 from orchestrator.errors import StepFailed
 from orchestrator.measure import GREENS_IN_A_ROW
 from orchestrator.model.event import Outcome, Sample
-from orchestrator.model.plan import GatewayChange, Plan, Step
+from orchestrator.model.plan import Action, GatewayChange, Plan, Step
 from orchestrator.model.topology import Topology
 from orchestrator.ports import Measurement, Observations, Snapshot, TargetResult
 
@@ -65,6 +65,7 @@ class Waits:
             "routes_as_before": self._routes_back,
             "as_before": self._all_back,
             "own_return": self._all_back,
+            "silent": lambda: not self._not_silent(),
             "kept_out": lambda: not self._not_kept_out(named),
         }[arguments["until"]]
         met = self._in_a_row(condition, timeout_s)
@@ -141,6 +142,12 @@ class Waits:
             or latest[name].at - offset_s.get(latest[name].host, 0.0) <= self.lifted_at()
         ]
 
+    def _not_silent(self) -> list[str]:
+        """Those of a suspended access that are still seen at a front, or not seen at all."""
+        latest = self.latest()
+        suspended = [item.gateway for item in self._seen() if item.action is Action.SUSPENDED]
+        return [name for name in suspended if name not in latest or latest[name].logged_in is not False]
+
     def _routes_back(self) -> bool:
         return self.measurement is not None and expect.routes_are(
             self.measurement.latest_routes(), self.before().routers
@@ -149,6 +156,8 @@ class Waits:
     def _lagging(self, until: str) -> list[str]:
         """Who keeps a condition from being met, for the message."""
         latest = self.latest()
+        if until == "silent":
+            return self._not_silent()
         if until == "routes_as_before":
             return sorted(self.before().routers)
         back = until == "as_before"

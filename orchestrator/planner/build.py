@@ -27,6 +27,7 @@ from orchestrator.planner.placement import gateway_changes, path_changes
 from orchestrator.planner.question import Question
 from orchestrator.planner.standby import can_fence, routers_of
 from orchestrator.planner.steps import all_steps, observation_s
+from orchestrator.planner.suspended import refuse_moves, suspended_changes, suspension
 from orchestrator.planner.waves import in_waves
 
 
@@ -49,9 +50,10 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
             raise DefinitionError(f"--down: expected a line ({', '.join(sorted(topology.line))}), found {line!r}")
     response = request.response or drill.responses[request.mode]
     fault = _fault(topology, drill, parameters)
+    refuse_moves(fault, response)
     question = Question(topology, fault, response, request.out_of_service, drill.move_to, drill.classes, request.today)
     paths = path_changes(question)
-    changes = gateway_changes(question, paths)
+    changes = suspended_changes(question) if fault.suspended_by else gateway_changes(question, paths)
     if all(change.action is Action.NONE for change in changes):
         raise Refused("NOTHING_AFFECTED", f"no gateway uses what fails here ({_say(fault)}); choose another with --set")
     if response is Response.ASSIST:
@@ -160,6 +162,8 @@ def _fault(topology: Topology, drill: Drill, parameters: dict[str, str]) -> Faul
                 )
         return names
 
+    if drill.fault.suspended_by:
+        return suspension(topology, drill, drill.fault.suspended_by)
     centres = resolved(drill.fault.centres, dict(topology.centre), "centres")
     carriers = resolved(drill.fault.carriers, dict(topology.carrier), "carriers")
     lines = resolved(drill.fault.lines, dict(topology.line), "lines")

@@ -20,6 +20,7 @@ SETTLE_S = 60  # our choice: longest wait for the last gateway to log in after t
 ARM_S = 60  # our choice
 SNAPSHOT_S = 60  # our choice
 CHECKS_S = 120  # our choice
+OUT = (Action.TAKEN_OVER, Action.HOT_STANDBY, Action.PAIR, Action.SUSPENDED)  # what comes back by itself
 PATH_S = 15  # our choice: one route on one router
 
 
@@ -156,6 +157,11 @@ def switching(
             wave=number,
         )
     yield from take_over(topology, affected)
+    silent = [change for change in affected if change.action is Action.SUSPENDED]
+    if silent:
+        longest = max(observation_s(topology, change) or SETTLE_S for change in silent)
+        zh, en = "确认接入中断", "see that the access is gone"
+        yield step_of("silent", Phase.SWITCHING, Verb.WAIT, zh, en, longest + MARGIN_S, until="silent")
     own = [observation_s(topology, change) or SETTLE_S for change in affected if change.action is Action.OWN_LIST]
     yield step_of(
         "settle",
@@ -260,16 +266,16 @@ def _restoring(
 
 
 def _home(topology: Topology, affected: Sequence[GatewayChange]) -> Iterator[Step]:
-    """Gateways whose host was gone come back by themselves; who is elsewhere then is restarted."""
-    gone = [change for change in affected if change.action in (Action.TAKEN_OVER, Action.HOT_STANDBY)]
+    """Gateways that were out come back by themselves; who is elsewhere then is restarted."""
+    gone = [change for change in affected if change.action in OUT]
     if gone:
         wait_s = max(observation_s(topology, change) or SETTLE_S for change in gone)
         yield step_of(
             "own-return",
             Phase.RESTORING,
             Verb.WAIT,
-            "等待故障主机上的网关自行登录",
-            "wait for the gateways of the failed host to come back by themselves",
+            "等待中断的网关自行登录",
+            "wait for the gateways that were out to come back by themselves",
             wait_s + MARGIN_S,
             until="own_return",
             wait_s=wait_s,

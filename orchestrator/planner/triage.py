@@ -52,6 +52,11 @@ class Proposal:
         """Whether it explains everything that is seen."""
         return not self.differences
 
+    @property
+    def is_suspension(self) -> bool:
+        """Whether the operator may have suspended the access (SSCC-5.2): to be asked before anything is moved."""
+        return bool(self.plan and self.plan.fault.suspended_by)
+
     def moves(self) -> list[str]:
         """Gateways that the switchover may touch."""
         changes = self.plan.gateways if self.plan else ()
@@ -68,7 +73,9 @@ def proposals(topology: Topology, drills: Sequence[Drill], picture: Picture, tod
     normal = len(differences(topology, picture))
     found = [item for drill in drills for item in _of_drill(topology, drill, picture, today)]
     better = [item for item in found if len(item.differences) < normal]
-    return sorted(better, key=lambda item: (len(item.differences), _size(item), item.drill.drill))
+    return sorted(
+        better, key=lambda item: (len(item.differences), not item.is_suspension, _size(item), item.drill.drill)
+    )
 
 
 def _size(item: Proposal) -> int:

@@ -183,6 +183,8 @@ def result_of(context: Context, item: GatewayTimes) -> CheckResult:
     """A gateway in the four values of the forms."""
     if item.action is Action.NO_BUSINESS:
         return CheckResult.NO_SUCH_BUSINESS
+    if item.action is Action.SUSPENDED:
+        return CheckResult.NORMAL if item.front_during is None else CheckResult.ABNORMAL
     if item.action.stays_down:
         change = context.changes.get(item.gateway)
         standby = context.times.get(change.standby) if change and change.standby else None

@@ -150,13 +150,16 @@ def stands_down(context: Context, item: GatewayTimes) -> str:
     """Why nothing is expected of the gateway itself while the fault lasts."""
     if item.action is Action.NO_BUSINESS:
         return context.texts("check_result.no_such_business")
-    return context.texts("value.carried")
+    return context.texts("value.suspended" if item.action is Action.SUSPENDED else "value.carried")
 
 
 def _result(context: Context, item: GatewayTimes) -> tuple[str, Tone]:
     texts = context.texts
     if item.action is Action.NO_BUSINESS:
         return texts("check_result.no_such_business"), "muted"
+    if item.action is Action.SUSPENDED:
+        stayed = item.front_during is None
+        return texts(f"gateway_result.{'stayed' if stayed else 'flew'}"), "good" if stayed else "bad"
     if item.action.stays_down:
         change = context.changes.get(item.gateway)
         standby = change.standby if change and change.standby else texts("value.not_stated")

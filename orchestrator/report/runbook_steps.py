@@ -8,7 +8,8 @@ from typing import Final
 
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Check, Mode
-from orchestrator.model.plan import Action, GatewayChange, PathChange, Phase, Placement, Step, Target, Verb
+from orchestrator.model.plan import GatewayChange, PathChange, Phase, Placement, Step, Target, Verb
+from orchestrator.planner.steps import OUT
 from orchestrator.report import runbook_gateway as on_host
 from orchestrator.report import runbook_network as on_router
 from orchestrator.report.runbook_blocks import (
@@ -229,10 +230,10 @@ def _wait(desk: Desk, step: Step) -> Content:
             return say, tuple(_kept_out_block(desk, step, target) for target in step.targets)
         case "routes_as_before":
             return say, tuple(routes(desk, step, during=False))
-        case "own_failover" | "settled":
+        case "own_failover" | "settled" | "silent":
             return say, tuple(looks(desk, step, during=True))
         case "own_return":
-            return say, tuple(looks(desk, step, during=False, only=(Action.TAKEN_OVER, Action.HOT_STANDBY)))
+            return say, tuple(looks(desk, step, during=False, only=OUT))
         case _:
             return say, tuple(looks(desk, step, during=False))
 

@@ -68,7 +68,7 @@ def fault_words(context: Context) -> Iterator[str]:
     """The fault as people say it. A lost centre names what is left of its operator's production centres."""
     fault, texts = context.record.plan.fault, context.texts
     if fault.suspended_by:
-        yield texts("fault.suspended", operator=texts(f"operator.{fault.suspended_by}"))
+        yield texts("fault.suspended", operator=texts.named("operator", fault.suspended_by))
         return
     if fault.centres:
         names = [context.centre(name) for name in fault.centres]

@@ -64,10 +64,19 @@ def processes_under(twin: Twin) -> dict[int, int]:
 
 def network_of(twin: Twin, host: str) -> str:
     """Path that opens the host's network namespace."""
+    return f"/proc/{_process_on(twin, host)}/ns/net"
+
+
+def files_of(twin: Twin, host: str) -> Path:
+    """The host's own file system."""
+    return Path(f"/proc/{_process_on(twin, host)}/root")
+
+
+def _process_on(twin: Twin, host: str) -> int:
     for pid in processes_under(twin):
         name = Path(f"/proc/{pid}/root/etc/hostname")
         if name.exists() and name.read_text().strip() == host:
-            return f"/proc/{pid}/ns/net"
+            return pid
     raise AssertionError(f"expected a process of {host}, found none")
 
 
