@@ -57,7 +57,7 @@ def test_where_the_other_line_is_dead_too_the_run_fails_by_its_name(tmp_path: Pa
     with drillctl_running(*inside(twin, "rehearse", DRILL), state=tmp_path) as running:
         running.until("fault is on")
         with broken(twin, Fault(manner=FaultManner.DARK, lines=("uni-futian",)), 300):
-            running.until("check-after-switch: ")
+            running.until("== holding")
         said = running.finish()
     assert said.code == 1, said.err[-3000:]
     assert said.record.verdict.outcome is RunOutcome.FAILED

@@ -57,7 +57,7 @@ def test_a_list_that_somebody_turns_to_beijing_meanwhile_fails_the_run_by_name(t
     with drillctl_running(*inside(twin, "rehearse", DRILL), state=tmp_path) as running:
         running.until("fault is on")
         file.write_bytes(before.replace(b"172.60.101.30", b"172.70.101.30"))
-        running.until("check-after-switch: done")
+        running.until("== holding")
         file.write_bytes(before)
         said = running.finish()
     assert said.code == 1, said.err[-3000:]
