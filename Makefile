@@ -41,6 +41,7 @@ bench: setup ## Measure our own overheads on this machine
 	python -m benchmarks.journal
 	$(AS_ROOT) python -m benchmarks.abort
 	$(AS_ROOT) python -m benchmarks.seal
+	$(AS_ROOT) python -m benchmarks.switching
 
 check: setup ## Lint, types, layers, playbooks and YAML
 	ruff check
