@@ -341,7 +341,10 @@ def _noted(plan: Plan, events: Sequence[Event]) -> Iterator[tuple[RunOutcome, Ti
         outcome, zh, en = _NOTES.get(what, (RunOutcome.FAILED, "执行出错", "error"))
         if plan.mode is Mode.INCIDENT and what in _STOPS and event.seq < taken_up:
             outcome, zh, en = RunOutcome.PASSED, "曾停止并保持，其后继续", "stopped and held, then taken up again"
-        yield outcome, Title(zh=f"{zh}：{text}", en=f"{en}: {text}")
+        if "suspects" in event.data and outcome is RunOutcome.ABORTED:  # a second failure is told in its own words
+            yield outcome, Title(zh=event.data["zh"], en=event.data["en"])
+        else:
+            yield outcome, Title(zh=f"{zh}：{text}", en=f"{en}: {text}")
 
 
 def _gateway_reasons(plan: Plan, times: Sequence[GatewayTimes]) -> Iterator[tuple[RunOutcome, Title]]:

@@ -12,7 +12,7 @@ from statistics import fmean
 
 from orchestrator.model.event import LogStamp, RouteSample, Sample
 from orchestrator.model.plan import Action, GatewayChange, Plan
-from orchestrator.model.topology import GatewayClass, Topology
+from orchestrator.model.topology import GatewayClass, LineKind, Topology
 from orchestrator.model.verdict import ClassTimes, GatewayTimes
 
 LEAST_STALL = 2.5  # our choice: a gap of so many samples is a gap in the data, not in the sampling
@@ -52,13 +52,19 @@ def allowed_fronts(plan: Plan, topology: Topology, change: GatewayChange) -> tup
     """
     if change.after is None:
         return ()
-    if change.action in (Action.NONE, Action.REROUTED, Action.HOME):
+    line = topology.line.get(change.after.line or "")
+    by_satellite = line is not None and line.kind is LineKind.SATELLITE_TWO_WAY  # its host routes lead to every front
+    if change.action in (Action.NONE, Action.HOME) or (change.action is Action.REROUTED and not by_satellite):
         return (change.after.front,)
     if plan.is_promoted:  # what works is left where it is
         return tuple(dict.fromkeys((change.after.front, *change.list_after, *change.list_before)))
     chosen = change.after.front
     reachable = dropwhile(lambda name: name != chosen, change.list_after)
-    return tuple(name for name in reachable if topology.front[name].centre not in plan.fault.centres)
+    return tuple(
+        name
+        for name in reachable
+        if topology.front[name].centre not in plan.fault.centres and name not in plan.fault.fronts
+    )
 
 
 def front_of(topology: Topology, sample: Sample | None) -> str | None:

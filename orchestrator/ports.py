@@ -30,6 +30,9 @@ class TargetResult:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+Hops = Mapping[str, Mapping[str, str | None] | None]  # centre → {via, dev}; None: no route
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """State of everything the plan may touch, as comparable data.
@@ -40,6 +43,8 @@ class Snapshot:
     clock_offset_s: per host, its wall clock minus the controller's
     unreachable: names that could not be looked at, with the reason
     configurations: per gateway id, its vendor's file as a redacted text
+    hops: per gateway id and router id {centre: {via, dev}}, its next hop towards that centre; None: no route; a centre
+        that is left out was not heard about
     """
 
     gateways: Mapping[str, Mapping[str, Any]]
@@ -48,6 +53,7 @@ class Snapshot:
     clock_offset_s: Mapping[str, float] = field(default_factory=dict)
     unreachable: Mapping[str, str] = field(default_factory=dict)
     configurations: Mapping[str, str] = field(default_factory=dict)
+    hops: Mapping[str, Hops] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class GatewayExpectation:
     line: str | None
     config_sha256: str | None
     running: bool = True  # False: a cold standby, which must not run
+    certificate: str | None = None  # the one that it has to be logged in with, where the plan changes it
     result: CheckResult = CheckResult.NORMAL  # no_such_business: it is not expected to be logged in
 
 

@@ -13,6 +13,7 @@ _FOLDER = Path(__file__).parent / "onhost"
 # What each program is made of; a module stands after those that it imports.
 _GATEWAY = (
     "vendor_file",
+    "vendor_certificate",
     "vendor_redaction",
     "vendor_log",
     "processes",
@@ -20,9 +21,10 @@ _GATEWAY = (
     "attempts",
     "host_files",
     "fence",
+    "ways",
     "gateway",
 )
-_ROUTE = ("permit", "attempts", "route")
+_ROUTE = ("permit", "attempts", "ways", "route")
 _MODULES = {
     "gateway": _GATEWAY,
     "standby": (*_GATEWAY, "standby"),

@@ -1,4 +1,4 @@
-"""Rung 3, the ordered server list in force is the expected one, and where it is known, every byte of its file."""
+"""Rung 3, the server list in force is the expected one, and where they are known, the certificate and every byte."""
 
 from testinfra.host import Host
 
@@ -15,6 +15,9 @@ def test_the_list_in_force_is_the_expected_one(
     look.saw(wanted, f"no file {gateway.spec['config']['path']}" if found is None else ", ".join(found.endpoints))
     assert found is not None
     assert gateway.endpoints is None or found.endpoints == gateway.endpoints
+    if gateway.certificate is not None:
+        look.saw(f"certificate {gateway.certificate}", f"certificate {found.certificate}")
+        assert found.certificate == gateway.certificate
     if gateway.config_sha256 is not None:
         look.saw(f"sha256 {gateway.config_sha256}", f"sha256 {found.sha256}")
         assert found.sha256 == gateway.config_sha256

@@ -36,6 +36,7 @@ class CheckedGateway(Frozen):
     config_sha256: str | None
     result: CheckResult = CheckResult.NORMAL
     reason: str = ""
+    certificate: str | None = None  # what has to name the certificate in use in its file and its status
 
 
 class ExpectedRoute(Frozen):

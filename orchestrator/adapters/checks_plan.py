@@ -9,7 +9,7 @@ from orchestrator.adapters.route_lines import probe_addresses
 from orchestrator.adapters.ssh import SshSettings, ssh_targets
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.event import CheckResult
-from orchestrator.model.topology import LineKind, Router, Topology
+from orchestrator.model.topology import Gateway, LineKind, Router, Topology, certificate_text
 from orchestrator.ports import Expectations, GatewayExpectation
 
 
@@ -56,7 +56,14 @@ def _gateway(topology: Topology, expected: GatewayExpectation) -> CheckedGateway
         line=expected.line,
         config_sha256=expected.config_sha256,
         result=expected.result,
+        certificate=_certificate(topology, gateway, expected.certificate),
     )
+
+
+def _certificate(topology: Topology, gateway: Gateway, name: str | None) -> str | None:
+    """What has to name it in the vendor's file."""
+    profile = topology.profiles[gateway.profile]
+    return next((certificate_text(profile, item) for item in topology.certificates if item.id == name), None)
 
 
 def _router(topology: Topology, router: Router, expected: Expectations) -> CheckedRouter:

@@ -65,7 +65,7 @@ class FirstLook:
         end.daemon = True
         end.start()
         try:
-            return self._judged(target, *_answer(link, target.command(self._command(target))))
+            return self._judged(target, *answer(link, target.command(self._command(target))))
         except BadHostKeyException:
             return Found(target.name, "its key is another one than in known_hosts", _CHANGED)
         except AuthenticationException as error:
@@ -139,7 +139,7 @@ def _unreached(host: str, said: str) -> Found:
     return Found(host, said, mend)
 
 
-def _answer(link: Connection, command: str) -> tuple[dict[str, Any], float]:
+def answer(link: Connection, command: str) -> tuple[dict[str, Any], float]:
     """What the program said, and the host's clock minus ours, short by the line's delay.
 
     SSHException, OSError, ValueError: why there is none.

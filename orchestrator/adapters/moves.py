@@ -9,7 +9,7 @@ from orchestrator.errors import StepFailed
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Outcome
 from orchestrator.model.plan import Step, Target, Verb
-from orchestrator.model.topology import Topology
+from orchestrator.model.topology import Topology, certificate_text
 
 _Became = tuple[Outcome, str]
 
@@ -45,6 +45,8 @@ def _gateway(scene: Scene, step: Step, target: Target) -> Request:
     if "fronts" in arguments:
         fields["endpoints"] = _wanted(scene, target)
         fields["only_if_down"] = bool(arguments.get("only_if_down"))
+    if "certificate" in arguments:
+        fields["certificate"] = _named(scene, target)
     if step.verb is Verb.RESTORE:
         fields["restore_sha256"] = digest
     if "only_if_elsewhere" in arguments:
@@ -75,23 +77,38 @@ def _wanted(scene: Scene, target: Target) -> list[str]:
     return [scene.topology.front[name].endpoint for name in target.arguments["fronts"]]
 
 
+def _named(scene: Scene, target: Target) -> str | None:
+    """What the gateway's file has to call the certificate."""
+    profile = scene.topology.profiles[scene.topology.gateway[target.name].profile]
+    wanted = target.arguments["certificate"]
+    return next(certificate_text(profile, item) for item in scene.topology.certificates if item.id == wanted)
+
+
+def _uses_its_certificate(scene: Scene, target: Target, state: Mapping[str, Any]) -> bool:
+    return "certificate" not in target.arguments or state.get("certificate") == _named(scene, target)
+
+
 def _home(scene: Scene, target: Target) -> str:
     return scene.topology.front[target.arguments["only_if_elsewhere"]].endpoint
 
 
 def _network(scene: Scene, target: Target) -> str:
-    return str(scene.topology.centre[target.arguments["centre"]].network)
+    address = target.arguments.get("address")
+    return f"{address}/32" if address else str(scene.topology.centre[target.arguments["centre"]].network)
 
 
-def _hop(scene: Scene, target: Target, line: str) -> str:
-    return next_hop(scene.topology, target.arguments["router"], target.arguments[line])
+def _hop(scene: Scene, target: Target, line: str) -> str | None:
+    """None: there is no such route."""
+    chosen = target.arguments[line]
+    return None if chosen is None else next_hop(scene.topology, target.arguments["router"], chosen)
 
 
 # -- what a state means: every FAILED is safe to do again, the on-host program starts from any state ------
 
 
 def _repointed(scene: Scene, target: Target, state: Mapping[str, Any]) -> _Became:
-    if state["endpoints"] == _wanted(scene, target) and _works(state):
+    in_force = state["endpoints"] == _wanted(scene, target) and _uses_its_certificate(scene, target, state)
+    if in_force and _works(state):
         return Outcome.SUCCEEDED, f"its list is in force, logged in, {_session(state)}"
     if _is_original(scene, target, state) and _works(state):
         return Outcome.FAILED, f"not done: its file is as before, logged in, {_session(state)}"

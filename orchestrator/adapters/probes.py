@@ -7,7 +7,8 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,10 +51,11 @@ class FarEnds(NamedTuple):
 
 
 class ServerFile(NamedTuple):
-    """The vendor's file on the host: the ordered list in force, and the file's digest."""
+    """The vendor's file on the host: the ordered list in force, the file's digest, what names the certificate."""
 
     endpoints: tuple[str, ...]
     sha256: str
+    certificate: str | None = None
 
 
 def run(host: Host, command: str, *arguments: str) -> CommandResult:
@@ -113,16 +115,23 @@ def is_logged_in(host: Host, gateway: CheckedGateway) -> bool:
     return bool(said.get(gateway.spec["status"]["logged_in_key"]) == gateway.spec["status"]["logged_in_value"])
 
 
+def certificate(host: Host, gateway: CheckedGateway) -> str | None:
+    """With which certificate the gateway says that it is logged in; None: its profile knows no such word."""
+    key = gateway.spec["status"].get("certificate_key")
+    return (status(host, gateway) or {}).get(key, "") if key else None
+
+
 def server_file(host: Host, gateway: CheckedGateway, onhost: Path) -> ServerFile | None:
     """None: there is no such file."""
     data = _content(host, gateway.spec["config"]["path"])
     if data is None:
         return None
     try:
-        endpoints = tuple(_reader(onhost)(data, gateway.spec["config"]))
+        endpoints = tuple(_module(onhost, "vendor_file").read_endpoints(data, gateway.spec["config"]))
+        named = _named(onhost, data, gateway) if gateway.certificate else None
     except ValueError as error:
         raise CouldNotLook(f"{gateway.spec['config']['path']}: {error}") from error
-    return ServerFile(endpoints, hashlib.sha256(data).hexdigest())
+    return ServerFile(endpoints, hashlib.sha256(data).hexdigest(), named)
 
 
 def listed(host: Host, gateway: CheckedGateway, onhost: Path) -> tuple[str, ...]:
@@ -210,13 +219,19 @@ def _content(host: Host, path: str) -> bytes | None:
     raise CouldNotLook(result.stderr.strip())
 
 
+def _named(onhost: Path, data: bytes, gateway: CheckedGateway) -> str | None:
+    """What the file names as the certificate in use, read as the on-host program reads it."""
+    sys.modules.setdefault("vendor_file", _module(onhost, "vendor_file"))  # as on the host, where it is one program
+    found: str | None = _module(onhost, "vendor_certificate").read_certificate(data, gateway.spec["config"])
+    return found
+
+
 @cache
-def _reader(onhost: Path) -> Callable[[bytes, dict[str, Any]], list[str]]:
-    """`read_endpoints` of the on-host program: one reader of vendor files for the whole product."""
-    spec = importlib.util.spec_from_file_location("vendor_file", onhost / "vendor_file.py")
+def _module(onhost: Path, name: str) -> Any:
+    """A part of the on-host program: one reader of vendor files for the whole product."""
+    spec = importlib.util.spec_from_file_location(name, onhost / f"{name}.py")
     if spec is None or spec.loader is None:
-        raise FileNotFoundError(onhost / "vendor_file.py")
+        raise FileNotFoundError(onhost / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    read: Callable[[bytes, dict[str, Any]], list[str]] = module.read_endpoints
-    return read
+    return module

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from orchestrator.model.topology import Router, Topology
+from orchestrator.planner.satellite import addresses as trading_addresses
 
 Hops = Mapping[str, str | None]  # centre → address of the next hop; None: no route
 
@@ -42,8 +43,12 @@ def neighbour_at(topology: Topology, router: str, hop: str) -> str | None:
 
 
 def probe_addresses(topology: Topology, router: Router) -> dict[str, str]:
-    """One address per centre whose route tells the line: a front there, else the network's first address."""
+    """One address per centre whose route tells the line: a front there, else the network's first address. Over a
+    router's last resort only trading goes, so there it is a trading front.
+    """
     fronts = {front.centre: str(front.address) for front in reversed(topology.fronts)}
+    trading = {centre: trading_addresses(topology, router.id, centre) for centre in router.last_resort}
+    fronts |= {centre: found[0] for centre, found in trading.items() if found}
     return {
         centre: fronts.get(centre, str(topology.centre[centre].network.network_address + 1)) for centre in router.paths
     }

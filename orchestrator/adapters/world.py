@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestrator.adapters import moves, standby
+from orchestrator.adapters import hops, moves, standby
 from orchestrator.adapters.ansible import Ansible, clear
 from orchestrator.adapters.checks import run_checks
 from orchestrator.adapters.checks_plan import check_context
@@ -33,11 +33,13 @@ from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import Check, Mode
 from orchestrator.model.event import CheckRecord, Outcome
 from orchestrator.model.plan import Fault, GatewayChange, Plan, Step, Verb
+from orchestrator.model.topology import Router
+from orchestrator.planner.satellite import addresses
 from orchestrator.planner.standby import can_fence
 from orchestrator.ports import FAULT_LEASE_S, Call, Clock, Expectations, Fate, Snapshot, TargetResult
 
 _CLEANUP_S = 20.0  # our choice
-_COMPARED = ("endpoints", "config_sha256", "owner", "mode", "session", "logged_in")
+_COMPARED = ("endpoints", "certificate", "config_sha256", "owner", "mode", "session", "logged_in")
 _DEEDS: dict[Verb, Deed] = {
     Verb.REPOINT: moves.REPOINT,
     Verb.RESTORE: moves.RESTORE,
@@ -183,11 +185,15 @@ class SiteWorld:
         key = run_key(self._job.folder)
         for gateway in self._topology.scriptable_gateways:
             request = {"op": "state", "run": self._job.run, "gateway": gateway_spec(self._topology, gateway)}
+            request["addresses"] = sorted(hops.of_gateway(self._topology, gateway).values())
             requests[gateway.host].append({**request, "redaction_key": key_of(key, gateway.id).hex()})
             names[gateway.host].append(gateway.id)
         for router in self._topology.routers:
             networks = [str(self._topology.centre[centre].network) for centre in router.paths]
-            requests[router.id].append({"op": "state", "run": self._job.run, "networks": networks})
+            networks += self._host_routes(router)
+            addresses = sorted(hops.of_router(self._topology, router).values())
+            request = {"op": "state", "run": self._job.run, "networks": networks, "addresses": addresses}
+            requests[router.id].append(request)
             names[router.id].append(router.id)
         results = list(self._play(call, "state.yml", requests, names, deadline_s))
         good = {item.target: item.data for item in results if item.outcome is Outcome.SUCCEEDED}
@@ -202,17 +208,27 @@ class SiteWorld:
                 **{item.target: item.message for item in results if item.outcome is not Outcome.SUCCEEDED},
             },
             configurations={item.target: item.data["redacted"] for item in results if item.data.get("redacted")},
+            hops=hops.heard(self._topology, good),
         )
 
     def _routed(self) -> set[str]:
         """The routers whose routes the sampler reads."""
         return {router.id for router in self._topology.routers if router.driver == "linux"}
 
+    def _host_routes(self, router: Router) -> list[str]:
+        """What stands there only while trading goes over the satellite: that it is gone is part of the proof."""
+        found = [item for centre in router.last_resort for item in addresses(self._topology, router.id, centre)]
+        return [f"{address}/32" for address in found]
+
     def _residue(self, good: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
         found: dict[str, set[str]] = defaultdict(set)
         for name, data in good.items():
             gateway = self._topology.gateway.get(name)
             found[gateway.host if gateway else name].update(data.get("residue") or ())
+            router = self._topology.router.get(name)
+            routes = data.get("routes") or {}
+            standing = ((host, routes.get(host)) for host in (self._host_routes(router) if router else ()))
+            found[name].update(f"host route {host} via {route.get('via')}" for host, route in standing if route)
         return {host: sorted(lines) for host, lines in found.items() if lines}
 
     def check(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator.cli.auditing import Audited, audited
+from orchestrator.cli.live_facts import live_facts
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.errors import DefinitionError
 from orchestrator.evidence.disk import replace
@@ -33,13 +34,20 @@ def audit(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write all of it as a page, Chinese and English.")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Read versions, sessions, default routes and clocks from the hosts, too.")
+    ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="ID", envvar="DRILLCTL_PERSON", help="Who answers for --live, on a real site."),
+    ] = None,
     site: Site = DEFAULT_SITE,
     as_json: Json = False,
 ) -> None:
     """Judge inventory and records by the clauses of the access specifications; exit 1 where an error is found."""
     places = Places()
     known = places.site(site)
-    found = audited(places, known, platform)
+    found = audited(places, known, platform, live_facts(places, known, by) if live else None)
     if html is not None:
         _write(html, known, found)
     if as_json:
@@ -52,7 +60,9 @@ def audit(
 
 
 def _write(file: Path, site: LoadedSite, found: Audited) -> None:
-    page = render(AuditSheet(site.topology.site.title, found.today, site.digest, found.findings, found.idle))
+    page = render(
+        AuditSheet(site.topology.site.title, found.today, site.digest, found.findings, found.idle, found.live)
+    )
     try:
         replace(file, page.encode())
     except OSError as error:
@@ -70,6 +80,8 @@ def _show(found: Audited, everything: bool) -> None:
             _group(console, "waived", _gravest_first(item for item in items if not item.is_open), found)
         elif everything or result in _OPEN:
             _group(console, result.value.replace("_", " "), items, found)
+    if found.live is not None:
+        console.print(Text(f"read from the hosts at {found.live.read_at}; nothing was changed", "dim"))
     console.print(_counted(found))
 
 

@@ -15,7 +15,7 @@ from orchestrator.loader.records import load_records
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.platform_export import PlatformExport
 from orchestrator.model.records import Export, Records
-from orchestrator.rules.facts import Facts
+from orchestrator.rules.facts import Facts, Live
 from orchestrator.rules.finding import Finding
 from orchestrator.rules.rulebook import audit as judge_inventory
 from orchestrator.rules.seen import dated, seen
@@ -30,21 +30,22 @@ class Audited:
     today: date
     findings: tuple[Finding, ...]
     idle: tuple[IdleWaiver, ...]
+    live: Live | None = None
 
 
-def audited(places: Places, site: LoadedSite, platform: Path | None = None) -> Audited:
+def audited(places: Places, site: LoadedSite, platform: Path | None = None, live: Live | None = None) -> Audited:
     """Judge a site today. DefinitionError where records.yml or the platform's export is wrong.
 
-    `platform`: an export in place of the one on record.
+    `platform`: an export in place of the one on record. `live`: what was read from the hosts, if anybody looked.
     """
     today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
     records = load_records(site.folder, site.topology, today)
-    facts = Facts(site.topology, today, records, _platform(site.folder, records, platform))
+    facts = Facts(site.topology, today, records, _platform(site.folder, records, platform), live)
     found = waive(judge_inventory(facts), records.waivers, today)
     history = AuditHistory(places.state(site.topology.site.name))
     found = dated(found, history.read(), today)
     _keep(history, found)
-    return Audited(today, tuple(found), tuple(idle(found, records.waivers, today)))
+    return Audited(today, tuple(found), tuple(idle(found, records.waivers, today)), live)
 
 
 def _platform(folder: Path, records: Records, given: Path | None) -> PlatformExport | None:

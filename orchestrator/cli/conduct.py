@@ -5,7 +5,7 @@ report, say what came out. Where no twin is given, it is the real site.
 import getpass
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -38,6 +38,7 @@ from orchestrator.model.drill import FaultManner, Mode
 from orchestrator.model.people import PersonRole
 from orchestrator.model.plan import Fault, Plan
 from orchestrator.model.verdict import Restoration
+from orchestrator.ports import Listener
 from orchestrator.report.terminal import summary
 from orchestrator.rules.approvals import LASTING
 from orchestrator.rules.windows import Closed
@@ -156,8 +157,9 @@ def _same_site(site: LoadedSite, twin: Twin) -> None:
         )
 
 
-def carry_through(stage: Stage, run: OpenRun, twin: Twin | None) -> int:
-    """Run it to its end, judge it, write its report, say what came out. Exit code of the run (design §6).
+def carry_through(stage: Stage, run: OpenRun, twin: Twin | None, beside: Sequence[Listener] = ()) -> int:
+    """Run it to its end, judge it, write its report, say what came out. Exit code of the run (design §6). `beside`:
+    who else is told of what happens.
 
     A twin that was brought up for the run is taken down once the run is closed, never before: while it is not, the
     twin is what `resume` goes on with.
@@ -169,7 +171,7 @@ def carry_through(stage: Stage, run: OpenRun, twin: Twin | None) -> int:
     try:
         keeping.open(run.job, journal.events(run.job.run))
         ready = make_ready()
-        end = _drive(stage, run, twin, journal, keeping.mask)
+        end = _drive(stage, run, twin, journal, keeping.mask, beside)
         closed = end is End.CLOSED
         keep_truth(run.job.folder, _truth(twin) if twin else None)
         ready.join(_READY_S)
@@ -193,7 +195,9 @@ def conclude(stage: Stage, job: Assignment, journal: SqliteJournal, keeping: Kee
     return _EXIT.get(end, left.exit_code)
 
 
-def _drive(stage: Stage, run: OpenRun, twin: Twin | None, journal: SqliteJournal, mask: Mask) -> End:
+def _drive(
+    stage: Stage, run: OpenRun, twin: Twin | None, journal: SqliteJournal, mask: Mask, beside: Sequence[Listener]
+) -> End:
     job, topology = run.job, run.site.topology
     if twin is not None:
         twin.keep()
@@ -204,7 +208,8 @@ def _drive(stage: Stage, run: OpenRun, twin: Twin | None, journal: SqliteJournal
     told = notices_of(stage.places, stage.site, job, mask, stage.console.print, past)
     with progress(stage.console, job.run, job.plan, topology, past, stops.hours) as listener:
         world = _world(stage, run, twin, mask)
-        end = Engine(job, world, journal, SystemClock(), [listener, told], stops=stops, resumed=run.resumed).run()
+        listeners = [listener, told, *beside]
+        end = Engine(job, world, journal, SystemClock(), listeners, stops=stops, resumed=run.resumed).run()
     if twin is not None and end is End.CLOSED:
         put_back_in_service(job, twin)
     return end

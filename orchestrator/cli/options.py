@@ -11,6 +11,7 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.errors import DefinitionError
 from orchestrator.loader.drill import load_drill
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.announcement import Announced
 from orchestrator.model.disaster import Disaster
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.plan import Plan
@@ -76,7 +77,7 @@ def settings_of(texts: list[str] | None) -> dict[str, str]:
     return found
 
 
-def planned(
+def planned(  # noqa: PLR0913, PLR0917 - one option each
     places: Places,
     site: LoadedSite,
     drill: str,
@@ -84,15 +85,21 @@ def planned(
     settings: list[str] | None,
     response: Response | None,
     down: list[str] | None,
+    announced: Announced | None = None,
 ) -> Plan:
     """The plan that the command line asks for."""
-    request = asked_for(site, mode, settings, response, down)
+    request = asked_for(site, mode, settings, response, down, announced)
     return make_plan(site.topology, site.digest, load_drill(places.drills, drill), request)
 
 
 def asked_for(
-    site: LoadedSite, mode: Mode, settings: list[str] | None, response: Response | None, down: list[str] | None
+    site: LoadedSite,
+    mode: Mode,
+    settings: list[str] | None,
+    response: Response | None,
+    down: list[str] | None,
+    announced: Announced | None = None,
 ) -> Request:
     """What the command line asks for, today in the site's time."""
     today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
-    return Request(mode, today, settings_of(settings), response, tuple(down or ()))
+    return Request(mode, today, settings_of(settings), response, tuple(down or ()), announced)

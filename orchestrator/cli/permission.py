@@ -15,6 +15,7 @@ from orchestrator.evidence import ssh_signatures
 from orchestrator.loader.calendar import load_calendar
 from orchestrator.loader.drill import load_drill
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.announcement import Announced
 from orchestrator.model.approval import (
     Kept,
     Permit,
@@ -93,7 +94,7 @@ class Desk:
         today = date.fromisoformat(asked.today)
         if kept.plan.fails_back:
             return plan_home(self.places, self.site, kept.plan.fails_back.run, today)
-        request = Request(kept.plan.mode, today, dict(asked.parameters), response, asked.down)
+        request = Request(kept.plan.mode, today, dict(asked.parameters), response, asked.down, asked.announced)
         return make_plan(self.site.topology, self.site.digest, load_drill(self.places.drills, kept.plan.drill), request)
 
     def signed(self, plan: Plan) -> list[Signed]:
@@ -152,7 +153,7 @@ def statement(
     )
 
 
-def kept_or_made(
+def kept_or_made(  # noqa: PLR0913, PLR0917 - one option each
     desk: Desk,
     name: str,
     mode: Mode,
@@ -160,16 +161,18 @@ def kept_or_made(
     settings: list[str] | None,
     response: Response | None,
     down: list[str] | None,
+    announced: Announced | None = None,
 ) -> Kept:
     """A plan on file by its id, or a drill's plan as it comes out now, with what was signed about the same one."""
     if desk.file.has(name):
-        if settings or response or down:
-            raise DefinitionError(f"{name}: expected no --set, --response or --down beside a plan on file, found one")
+        if settings or response or down or announced:
+            options = "--set, --response, --down or --announcement"
+            raise DefinitionError(f"{name}: expected no {options} beside a plan on file, found one")
         return desk.kept(name)
-    made = planned(desk.places, desk.site, name, mode, settings, response, down)
+    made = planned(desk.places, desk.site, name, mode, settings, response, down, announced)
     if desk.file.has(made.id):
         return desk.kept(made.id)
-    return Kept(plan=made, request=asked(by, asked_for(desk.site, mode, settings, response, down)))
+    return Kept(plan=made, request=asked(by, asked_for(desk.site, mode, settings, response, down, announced)))
 
 
 @dataclass
@@ -295,4 +298,5 @@ def asked(by: Person, request: Request) -> PlanRequest:
         response=None if request.response is None else request.response.value,
         down=request.out_of_service,
         today=request.today.isoformat(),
+        announced=request.announced,
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from orchestrator.cli.announcement import AnnouncementFile, PhaseOption, announced_for
 from orchestrator.cli.options import (
     DEFAULT_SITE,
     Down,
@@ -33,6 +34,8 @@ def plan(  # noqa: PLR0913, PLR0917 - one option each
     response: ResponseOption = None,
     mode: Annotated[Mode, typer.Option("--mode", help="For whom the plan is made.")] = Mode.REHEARSAL,
     down: Down = None,
+    announcement: AnnouncementFile = None,
+    phase: PhaseOption = None,
     site: Site = DEFAULT_SITE,
     save: Annotated[bool, typer.Option("--save", help="Keep it on file, to be approved; prints its id last.")] = False,
     by: By = None,
@@ -43,10 +46,11 @@ def plan(  # noqa: PLR0913, PLR0917 - one option each
     """Print the plan of a drill: every gateway affected, every step, or the refusal. Touches nothing."""
     places = Places()
     loaded = places.site(site)
-    made = planned(places, loaded, drill, mode, settings, response, down)
+    announced = announced_for(places, loaded, drill, announcement, phase)
+    made = planned(places, loaded, drill, mode, settings, response, down, announced)
     paper = write_runbook(loaded, made, to, wanted=runbook) if runbook or to else None
     if save:
-        _save(Desk.of(places, loaded), made, by, asked_for(loaded, mode, settings, response, down))
+        _save(Desk.of(places, loaded), made, by, asked_for(loaded, mode, settings, response, down, announced))
     if paper:
         tell_runbook(made, paper, as_json=as_json)
     elif as_json:

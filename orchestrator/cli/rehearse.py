@@ -2,6 +2,7 @@
 
 import typer
 
+from orchestrator.cli.announcement import AnnouncementFile, PhaseOption, announced_for
 from orchestrator.cli.conduct import Stage, begin, carry_through, refuse_lever
 from orchestrator.cli.options import (
     DEFAULT_SITE,
@@ -14,6 +15,7 @@ from orchestrator.cli.options import (
     Wait,
     planned,
 )
+from orchestrator.cli.surprise import Beside, SurpriseOption, UntilOption, surprise_of
 from orchestrator.loader.site import LoadedSite
 from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Plan
@@ -27,7 +29,11 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one option each
     settings: Settings = None,
     response: ResponseOption = None,
     down: Down = None,
+    announcement: AnnouncementFile = None,
+    phase: PhaseOption = None,
     site: Site = DEFAULT_SITE,
+    surprise: SurpriseOption = None,
+    until: UntilOption = None,
     keep: bool = typer.Option(False, "--keep", help="Leave the twin up afterwards, to look around in it."),
     wait: Wait = False,
     as_json: Json = False,
@@ -35,7 +41,9 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one option each
     """Rehearse a drill on a twin of the site: nothing outside this machine is contacted. Stamped SIMULATED."""
     places = Places()
     loaded = places.site(site)
-    plan = planned(places, loaded, drill, Mode.REHEARSAL, settings, response, down)
+    announced = announced_for(places, loaded, drill, announcement, phase)
+    plan = planned(places, loaded, drill, Mode.REHEARSAL, settings, response, down, announced)
+    unknown = surprise_of(loaded.topology, plan, surprise, until)
     stage = Stage.of(places, site, as_json=as_json)
     refuse_lever(stage)
     twin = Twin.current()
@@ -44,7 +52,8 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one option each
     else:
         twin = Twin.up(loaded)
         opened = _begin_inside(stage, loaded, plan, twin, keep=keep)
-    raise typer.Exit(carry_through(stage, opened, twin))
+    beside = [] if unknown is None else [Beside(unknown, twin)]
+    raise typer.Exit(carry_through(stage, opened, twin, beside))
 
 
 def _begin_inside(stage: Stage, site: LoadedSite, plan: Plan, twin: Twin, *, keep: bool) -> OpenRun:

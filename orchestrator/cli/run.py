@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.announcement import AnnouncementFile, PhaseOption, announced_for
 from orchestrator.cli.conduct import Stage, begin, carry_through, refuse_lever
 from orchestrator.cli.options import DEFAULT_SITE, Down, Json, ResponseOption, Settings, Site, Wait
 from orchestrator.cli.permission import By, Desk, Key, Start, kept_or_made
@@ -20,6 +21,8 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
     settings: Settings = None,
     response: ResponseOption = None,
     down: Down = None,
+    announcement: AnnouncementFile = None,
+    phase: PhaseOption = None,
     by: By = None,
     key: Key = None,
     site: Site = DEFAULT_SITE,
@@ -31,7 +34,10 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
     loaded = places.site(site)
     desk = Desk.of(places, loaded)
     operator = desk.person(by)
-    kept = kept_or_made(desk, plan, Mode.DRILL, operator, settings, response, down)
+    announced = None
+    if not desk.file.has(plan) or announcement or phase:
+        announced = announced_for(places, loaded, plan, announcement, phase)
+    kept = kept_or_made(desk, plan, Mode.DRILL, operator, settings, response, down, announced)
     if kept.plan.mode is not Mode.DRILL:
         raise Refused(
             "OTHER_MODE", f"expected a plan for a drill, found {plan} for an {kept.plan.mode}; use switchover"

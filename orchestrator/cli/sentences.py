@@ -69,6 +69,12 @@ def _done(event: Event) -> str:
     return "\n".join(f"   {event.step}: {target} {outcome}: {message}" for target, outcome, message in told)
 
 
+def _note(event: Event) -> str:
+    """A second failure is told in both languages: whoever stands by has to know at once that the run goes back."""
+    line = f"   {event.data['what']}: {event.data['text']}"
+    return f"{line}\n   {event.data['zh']}" if "suspects" in event.data else line
+
+
 def _resumed(event: Event) -> str:
     silent = lasting(max(0.0, epoch_s(event) - event.data["silent_since"]))
     copied = event.data.get("copied")
@@ -136,7 +142,7 @@ _TELL: Final[Mapping[EventKind, Callable[[Event], str | None]]] = {
     EventKind.UNDO_DONE: _done,
     EventKind.FAULT_ON: lambda _: "   fault is on",
     EventKind.FAULT_OFF: lambda event: f"   fault {'has lifted itself' if event.data.get('lapsed') else 'is lifted'}",
-    EventKind.NOTE: lambda event: f"   {event.data['what']}: {event.data['text']}",
+    EventKind.NOTE: _note,
     EventKind.RESUMED: _resumed,
     EventKind.INTERRUPTED: lambda event: (
         f"   {event.step}: attempt {event.attempt} was cut off ({names(event.data['targets'])})"

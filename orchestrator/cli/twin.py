@@ -68,6 +68,13 @@ def _fault(item: dict[str, Any]) -> str:
     return f"{item.get('manner')} {', '.join(what)}" + (f", lifts in {lifts:.0f} s" if lifts is not None else "")
 
 
+@twin.command()
+def lift(name: Name) -> None:
+    """Lift what `rehearse --surprise` has broken in a twin, so that its run can be resumed and brought home."""
+    lifted = Twin.find(name).lift_surprises()
+    typer.echo(f"lifted: {', '.join(lifted)}" if lifted else f"nothing that --surprise has broken is on in twin {name}")
+
+
 @twin.command("exec", context_settings={"ignore_unknown_options": True})
 def execute(
     name: Name, command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run inside.")]

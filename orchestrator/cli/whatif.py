@@ -1,6 +1,7 @@
 """`drillctl whatif`: every failure of the site, alone and in pairs, by the planner alone. Touches nothing."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +11,12 @@ import typer
 from rich.console import Console
 
 from orchestrator.adapters.clock import SystemClock
-from orchestrator.cli.options import DEFAULT_SITE, Json, Site
+from orchestrator.cli.options import DEFAULT_SITE, Down, Json, Site
 from orchestrator.cli.whatif_data import answer_data, survey_data
 from orchestrator.cli.whatif_show import show_answer, show_pairs, show_singles
 from orchestrator.errors import DefinitionError
-from orchestrator.planner.failures import failures_named
+from orchestrator.model.topology import Topology
+from orchestrator.planner.failures import LINES, Failure, failures_named
 from orchestrator.planner.survey import Survey
 from orchestrator.planner.whatif import WhatIf
 from orchestrator.report.whatif import render
@@ -28,7 +30,7 @@ def whatif(
             "--fail",
             metavar="KIND=NAME,…",
             help="One combination in full, with its steps: centre=futian,carrier=telecom. Kinds: centre, carrier, "
-            "router, line, satellite, host, gateway, certificate.",
+            "room, router, line, satellite, host, gateway, certificate.",
         ),
     ] = None,
     singles: Annotated[bool, typer.Option("--singles", help="Only every single failure.")] = False,
@@ -36,6 +38,7 @@ def whatif(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the heat map as one self-contained page.")
     ] = None,
+    down: Down = None,
     site: Site = DEFAULT_SITE,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +50,7 @@ def whatif(
     topology = Places().site(site).topology
     today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(topology.site.timezone)).date()
     failed = failures_named(topology, fail) if fail is not None else ()
-    survey = Survey(WhatIf(topology, today))
+    survey = Survey(WhatIf(topology, today, _out_of_service(topology, down or (), failed)))
     console = Console(soft_wrap=True, highlight=False)
     if failed:
         answer = survey.what_if.answer(failed)
@@ -85,6 +88,18 @@ def _fit_together(fail: str | None, singles: bool, pairs: bool, html: Path | Non
         raise DefinitionError(f"--html {html}: expected a file in a folder that is there, found no {html.parent}")
     if html is not None and html.is_dir():
         raise DefinitionError(f"--html {html}: expected a file, found a folder")
+
+
+def _out_of_service(topology: Topology, down: Sequence[str], failed: Sequence[Failure]) -> tuple[str, ...]:
+    """DefinitionError where a line is none of this site, or is said to fail, too."""
+    for name in down:
+        if name not in topology.line:
+            raise DefinitionError(
+                f"--down {name}: expected a line ({', '.join(sorted(topology.line))}), found {name!r}"
+            )
+        if any(item.kind in LINES and item.name == name for item in failed):
+            raise DefinitionError(f"--down {name}: expected a line that --fail does not name, found it in both")
+    return tuple(dict.fromkeys(down))
 
 
 def _write(file: Path, page: str) -> None:

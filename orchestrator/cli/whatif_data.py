@@ -20,6 +20,7 @@ def survey_data(survey: Survey, *, singles: bool, pairs: bool) -> dict[str, Any]
         "on": what_if.today.isoformat(),
         "gateways": len(what_if.judged),
         "without_a_path_before": what_if.idle,
+        "out_of_service": list(what_if.down),
         "failures": len(what_if.failures),
     }
     if singles:
@@ -64,6 +65,7 @@ def answer_data(survey: Survey, answer: Answer) -> dict[str, Any]:
     """One combination in full."""
     loss = survey.loss(answer)
     return _head(survey, answer) | {
+        "out_of_service": list(survey.what_if.down),
         "gateways": {name: _verdict(verdict) for name, verdict in answer.verdicts.items()},
         "paths": [item.model_dump(mode="json") for item in answer.paths],
         "steps": [step.model_dump(mode="json") for step in answer.steps],

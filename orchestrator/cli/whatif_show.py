@@ -43,6 +43,7 @@ def show_singles(console: Console, survey: Survey) -> None:
     console.print(
         Text(f"EVERY SINGLE FAILURE 单一故障: {len(what_if.failures)} failures, {len(what_if.judged)} gateways", "bold")
     )
+    _say_down(console, survey)
     shown = [
         fate for fate in Fate if fate is not Fate.NO_BUSINESS or any(row.answer.counts[fate] for row in survey.rows)
     ]
@@ -67,6 +68,12 @@ def show_singles(console: Console, survey: Survey) -> None:
     for loss in survey.losing[:_PAIRS]:
         _show_loss(console, survey, loss)
     _say_hidden(console, len(survey.losing) - _PAIRS)
+
+
+def _say_down(console: Console, survey: Survey) -> None:
+    """On top of which lines everything else fails."""
+    if survey.what_if.down:
+        console.print(Text(f"Out of service already 已停用线路: {_names(list(survey.what_if.down))}", "yellow"))
 
 
 def show_pairs(console: Console, survey: Survey) -> None:

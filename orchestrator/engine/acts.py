@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from orchestrator.engine import expect, homeward, results
+from orchestrator.engine.announced import announced_times, told_by
 from orchestrator.engine.configurations import keep
 from orchestrator.engine.log import Assignment, Log
-from orchestrator.engine.progress import CHANGING, FAULT_TOLD_S
+from orchestrator.engine.progress import CHANGING
 from orchestrator.engine.waits import Waits
 from orchestrator.errors import StepUnknown
 from orchestrator.model.event import CheckRecord, EventKind, Outcome
@@ -115,7 +116,8 @@ class Acts:
     def _told(self, step: Step, kind: EventKind, what: str) -> list[TargetResult]:
         """People make and lift the fault of a real site. It counts from when they say that it was."""
         progress = self._log.progress
-        over_at = progress.asked_since(step.id) + FAULT_TOLD_S
+        over_at = told_by(self._job.plan, self._job.topology.site.timezone, progress.asked_since(step.id))
+        what += announced_times(self._job.plan)
         self._say(f"waiting for {what}; then `drillctl confirm {self._job.run} {step.id} --by PERSON --at TIME`")
         self.waits.answered(
             lambda: step.id in progress.confirmed or self._is_called_off(step) or self._clock.now() >= over_at
@@ -175,6 +177,7 @@ class Acts:
             "clock_offset_s": dict(taken.clock_offset_s),
             "unreachable": dict(taken.unreachable),
             "configurations": keep(self._job.folder, when, taken.configurations),
+            **({"hops": {name: dict(hops) for name, hops in taken.hops.items()}} if taken.hops else {}),
         }
         self._log.append(EventKind.SNAPSHOT, data)
 

@@ -17,13 +17,22 @@ _BAD = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.INDETERMINATE, Outcome.UNDO_F
 _INTERRUPTING = (Verb.REPOINT, Verb.RESTORE, Verb.RESTART)
 
 
+def _nothing(_step: Step, _target: Target) -> str | None:
+    return None
+
+
 class Chooser:
     """Looks at the newest samples and at what came of earlier steps."""
 
     def __init__(
-        self, plan: Plan, topology: Topology, progress: Progress, latest: Callable[[], Mapping[str, Sample]]
+        self,
+        plan: Plan,
+        topology: Topology,
+        progress: Progress,
+        latest: Callable[[], Mapping[str, Sample]],
+        barred: Callable[[Step, Target], str | None] = _nothing,
     ) -> None:
-        self._topology, self._progress, self._latest = topology, progress, latest
+        self._topology, self._progress, self._latest, self._barred = topology, progress, latest, barred
         del plan  # as it is read now, which a promotion changes
 
     @property
@@ -36,7 +45,7 @@ class Chooser:
         left: list[TargetResult] = []
         for target in targets:
             spared = self._spared(step, target)
-            refused = None if spared else self._not_yet(target) or self._held_back(step, target)
+            refused = None if spared else self._refused(step, target)
             reason = spared or refused or self._not_needed(step, target)
             if reason is None:
                 chosen.append(target)
@@ -44,6 +53,9 @@ class Chooser:
                 failed = refused and step.verb is not Verb.WAIT  # nothing to wait for is no failure
                 left.append(TargetResult(target.name, Outcome.FAILED if failed else Outcome.SKIPPED, reason))
         return chosen, left
+
+    def _refused(self, step: Step, target: Target) -> str | None:
+        return self._not_yet(target) or self._held_back(step, target) or self._barred(step, target)
 
     def _not_yet(self, target: Target) -> str | None:
         """A step that rests on another one's success is not begun without it, e.g. log in before the fence."""

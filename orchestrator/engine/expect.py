@@ -76,8 +76,9 @@ def switched(plan: Plan, topology: Topology, before: Snapshot, repointed: frozen
                 sessions=allowed_fronts(plan, topology, change),
                 line=None if unmeasured or change.after is None else change.after.line,
                 config_sha256=None
-                if changed and change.list_before != change.list_after
+                if changed and (change.list_before != change.list_after or change.action is Action.CERTIFICATE)
                 else before.gateways.get(change.gateway, {}).get("config_sha256"),
+                certificate=change.after.certificate if change.action is Action.CERTIFICATE and change.after else None,
                 result=CheckResult.NO_SUCH_BUSINESS if change.action is Action.NO_BUSINESS else CheckResult.NORMAL,
             )
         )

@@ -64,8 +64,8 @@ class Log:
         """Everything on record so far."""
         return self._journal.events(self._job.run)
 
-    def note(self, what: str, text: str) -> None:
-        self.append(EventKind.NOTE, {"what": what, "text": text})
+    def note(self, what: str, text: str, more: Mapping[str, Any] | None = None) -> None:
+        self.append(EventKind.NOTE, {"what": what, "text": text, **(more or {})})
 
     def enter(self, state: str) -> None:
         if state != self._state:

@@ -386,4 +386,5 @@ def snapshot_of(data: Mapping[str, Any]) -> Snapshot:
         residue=data["residue"],
         clock_offset_s=data["clock_offset_s"],
         unreachable=data["unreachable"],
+        hops=data.get("hops", {}),
     )

@@ -6,24 +6,27 @@ restoring steps run: those whose change never began are left out. An abort takes
 incident it stops and holds. Without a journal, or once another orchestrator has the run, nothing is done.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from orchestrator.engine import homeward, results
 from orchestrator.engine.acts import Acts
 from orchestrator.engine.alarms import Alarms
+from orchestrator.engine.barred import Barred
 from orchestrator.engine.choose import Chooser
 from orchestrator.engine.heed import Heed, Stops
 from orchestrator.engine.log import Assignment, Log
 from orchestrator.engine.outages import OutageLog
 from orchestrator.engine.progress import BEFORE_FAULT, CHANGING, RESTORATION
 from orchestrator.engine.recover import Recovery, WaitsForPerson
+from orchestrator.engine.second import SecondWatch, Suspicion
 from orchestrator.engine.stops import StopWatch
 from orchestrator.errors import JournalFailed, Superseded
 from orchestrator.judge import unproved
 from orchestrator.model.drill import Mode
-from orchestrator.model.event import EventKind, Outcome
-from orchestrator.model.plan import Phase, Plan, Step, Target, Verb
+from orchestrator.model.event import EventKind, Outcome, Sample
+from orchestrator.model.plan import Action, Phase, Plan, Step, Target, Verb
 from orchestrator.model.topology import Topology
 from orchestrator.ports import Clock, Journal, Listener, TargetResult, World
 
@@ -76,8 +79,11 @@ class Engine:
         self._heed = Heed(journal, job.run, job.epoch, clock, stops or Stops(), listeners)
         self._acts = Acts(job, world, clock, self._log, self._cut_short, listeners)
         self._recovery = Recovery(job, world, self._log, self._acts, clock)
-        self._chooser = Chooser(job.plan, job.topology, self._log.progress, self._acts.waits.latest)
-        self._watch = StopWatch(job.plan, job.topology)
+        waits, topology = self._acts.waits, job.topology
+        barred = Barred(topology, self._log.progress, waits.latest, waits.latest_routes, self._log.events)
+        self._chooser = Chooser(job.plan, topology, self._log.progress, waits.latest, barred.why)
+        self._watch, self._second = StopWatch(job.plan, topology), SecondWatch(job.plan, topology)
+        self._suspicion: Suspicion | None = None
         self._heed.taken, self._heed.condition = self._log.heard, self._stop_condition
         self._alarms = Alarms(job, clock, self._log)
         self._outages = OutageLog(job, clock, self._log, stops.hours if stops else None)
@@ -166,7 +172,7 @@ class Engine:
         except _NotConfirmed as reason:
             self._log.note("not_confirmed", str(reason))
         except _Abort:
-            self._log.note(self._heed.kind, str(self._heed.reason))
+            self._log.note(self._heed.kind, str(self._heed.reason), self._suspected())
         except (*_FATAL, WaitsForPerson):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, what was begun is restored, and it is said
@@ -215,10 +221,33 @@ class Engine:
 
     def _stop_condition(self) -> str | None:
         progress = self._log.progress
-        if self._going_back or progress.promoted or not progress.touched():  # why it is met is why it was promoted
+        if self._going_back or progress.promoted:  # why it is met is why it was promoted
+            return None
+        latest, now = self._acts.waits.latest(), self._clock.monotonic()
+        second = self._second_failure(latest, now)
+        if not progress.touched():
             return None
         to_come = self._acts.fault_is_to_come()
-        return self._watch.reason(self._acts.waits.latest(), self._clock.monotonic(), fault_is_to_come=to_come)
+        return second or self._watch.reason(latest, now, fault_is_to_come=to_come)
+
+    def _second_failure(self, latest: Mapping[str, Sample], now: float) -> str | None:
+        """What the plan does not explain, from when its fault holds on. Before that it is learned what works."""
+        progress = self._log.progress
+        moving = (item for item in progress.open() if item.step.verb in CHANGING)
+        busy = frozenset(name for item in moving for name in item.targets)
+        found = self._second.look(latest, self._acts.waits.latest_routes(), now, busy)
+        if progress.now.mode is Mode.INCIDENT:
+            return None  # what is moved there is moved because it is down: nothing that is found keeps the rest down
+        if not progress.fault_on:
+            self._second.expect_fault()
+            return None
+        self._suspicion = found
+        return found.text if found else None
+
+    def _suspected(self) -> dict[str, Any] | None:
+        """What goes on record where a second failure is why the way forward ends."""
+        found = self._suspicion
+        return found.as_data(self._plan.mode) if found and found.text == self._heed.reason else None
 
     def _gate(self, step: Step, found: Sequence[TargetResult]) -> None:
         """Before the fault anything that is not right ends the run: nothing has been touched yet. In an incident it is
@@ -272,9 +301,15 @@ class Engine:
             for step in proving:
                 self._try(step, step.targets)
         known = self._log.progress.given_up.union(*(self._accepted(step) for step in proving))
-        gaps = {name: why for name, why in unproved(self._plan, self._log.events()).items() if name not in known}
+        gaps = {name: self._told(name, why) for name, why in unproved(self._plan, self._log.events()).items()}
+        gaps = {name: why for name, why in gaps.items() if name not in known}
         if gaps and proving:
             self._recovery.call_for({proving[0].id: gaps})
+
+    def _told(self, name: str, why: str) -> str:
+        """What has left its place by itself is nobody's to move here: the plan does not touch it."""
+        untouched = any(item.gateway == name and item.action is Action.NONE for item in self._plan.gateways)
+        return f"{why}; this plan does not move it: bring it home by hand, then resume" if untouched else why
 
     def _accepted(self, step: Step) -> set[str]:
         """Targets that a person has accepted as they are; whatever else is found is asked about."""

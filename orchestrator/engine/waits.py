@@ -5,9 +5,10 @@ from collections.abc import Callable
 from orchestrator.engine import expect
 from orchestrator.errors import StepFailed
 from orchestrator.measure import GREENS_IN_A_ROW
-from orchestrator.model.event import Outcome, Sample
-from orchestrator.model.plan import Action, GatewayChange, Plan, Step
+from orchestrator.model.event import Outcome, RouteSample, Sample
+from orchestrator.model.plan import GatewayChange, Plan, Step
 from orchestrator.model.topology import Topology
+from orchestrator.planner.steps import SILENT
 from orchestrator.ports import Measurement, Observations, Snapshot, TargetResult
 
 _BY_THEMSELVES = ("own_failover", "own_return")  # what does not come by itself is then assisted
@@ -32,6 +33,9 @@ class Waits:
 
     def latest(self) -> dict[str, Sample]:
         return dict(self.measurement.latest()) if self.measurement else {}
+
+    def latest_routes(self) -> dict[str, RouteSample]:
+        return dict(self.measurement.latest_routes()) if self.measurement else {}
 
     def seen(self) -> Observations | None:
         """Everything up to now; None: nothing measures yet."""
@@ -143,10 +147,10 @@ class Waits:
         ]
 
     def _not_silent(self) -> list[str]:
-        """Those of a suspended access that are still seen at a front, or not seen at all."""
+        """Those that nobody answers any more and that are still seen at a front, or not seen at all."""
         latest = self.latest()
-        suspended = [item.gateway for item in self._seen() if item.action is Action.SUSPENDED]
-        return [name for name in suspended if name not in latest or latest[name].logged_in is not False]
+        silent = [item.gateway for item in self._seen() if item.action in SILENT]
+        return [name for name in silent if name not in latest or latest[name].logged_in is not False]
 
     def _routes_back(self) -> bool:
         return self.measurement is not None and expect.routes_are(

@@ -158,7 +158,7 @@ def _cancelled(
         day = _day(line.at, zone)
         if line.kind is not LedgerKind.RUN_CANCELLED or day.year != year:
             continue
-        if line.data.get("site", site) == site and line.data["drill"] in drills:
+        if line.data["site"] == site if "site" in line.data else line.data["drill"] in drills:
             data = {name: line.data[name] for name in ("drill", "title", "reason", "by", "planned_for")}
             yield Cancelled.model_validate({**data, "planned_for": str(data["planned_for"]), "on": day})
 

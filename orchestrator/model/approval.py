@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from orchestrator.model.base import Frozen, Id
+from orchestrator.model.announcement import Announced
+from orchestrator.model.base import Frozen, Id, is_empty
 from orchestrator.model.disaster import Disaster
 from orchestrator.model.drill import Mode
 from orchestrator.model.plan import Plan, canonical_json
@@ -68,6 +69,9 @@ class PlanRequest(Frozen):
     response: str | None = None
     down: tuple[str, ...] = ()
     today: Annotated[str, Field(description="The day that the plan was made for (certificates)")]
+    announced: Announced | None = Field(
+        default=None, exclude_if=is_empty, description="The announced test that is observed"
+    )
 
 
 class Kept(Frozen):

@@ -10,7 +10,16 @@ from ipaddress import IPv4Address, IPv4Network
 
 from orchestrator.errors import Problem
 from orchestrator.model.people import PersonRole
-from orchestrator.model.topology import CentreRole, CertificateKind, Gateway, GatewayClass, LineKind, Role, Topology
+from orchestrator.model.topology import (
+    CentreRole,
+    CertificateKind,
+    Gateway,
+    GatewayClass,
+    Line,
+    LineKind,
+    Role,
+    Topology,
+)
 
 
 class InventoryProblems(ValueError):
@@ -35,6 +44,7 @@ def problems(topology: Topology) -> Iterator[Problem]:
     yield from _hands(topology)
     yield from _addresses(topology)
     yield from _lines(topology)
+    yield from _last_resorts(topology)
     yield from _fronts(topology)
     yield from _gateways(topology)
     yield from _numbers(topology)
@@ -200,6 +210,37 @@ def _lines(t: Topology) -> Iterator[Problem]:
                         where,
                         f"expected a line on {router.id} or on a router linked to it, found {name} on {step.router}",
                     )
+
+
+def _last_resorts(t: Topology) -> Iterator[Problem]:
+    """SSCC-3.2c: a two-way satellite of the router's own; satellite users cannot reach the remote DR centre."""
+    for i, router in enumerate(t.routers):
+        for centre_id, lines in router.last_resort.items():
+            where: tuple[str | int, ...] = ("routers", i, "last_resort", centre_id)
+            yield from _unknown(where, "centre", centre_id, set(t.centre))
+            centre = t.centre.get(centre_id)
+            if centre and centre.role is CentreRole.DISASTER_RECOVERY:
+                yield Problem(
+                    where,
+                    f"expected a production centre, found {centre_id}: satellite users cannot reach the remote DR "
+                    "centre (SSCC-A.2.1)",
+                )
+            for j, name in enumerate(lines):
+                yield from _unknown((*where, j), "line", name, set(t.line))
+                line = t.line.get(name)
+                if line:
+                    yield from _satellite((*where, j), line, router.id, centre_id)
+
+
+def _satellite(where: tuple[str | int, ...], line: Line, router: str, centre: str) -> Iterator[Problem]:
+    if line.kind is not LineKind.SATELLITE_TWO_WAY:
+        yield Problem(where, f"expected a line of kind satellite-two-way, found {line.id}, which is {line.kind}")
+    if line.router != router:
+        yield Problem(where, f"expected a line on {router}, found {line.id} on {line.router}")
+    if centre not in line.carries:
+        yield Problem(
+            where, f"expected a line that carries {centre}, found {line.id}, which carries {', '.join(line.carries)}"
+        )
 
 
 def _fronts(t: Topology) -> Iterator[Problem]:

@@ -114,11 +114,14 @@ class FaultSpec(Frozen):
         exclude_if=is_empty,
         description="This operator has suspended the firm's access: all of its centres fall silent",
     )
+    announced: bool = Field(
+        default=False, exclude_if=is_empty, description="What an announced test cuts off, by its announcement's file"
+    )
 
     @model_validator(mode="after")
     def _something_fails(self) -> Self:
         named = (self.centres, self.carriers, self.lines, self.hosts, self.certificates)
-        if not any((*named, self.market_data, self.terrestrial_of, self.suspended_by)):
+        if not any((*named, self.market_data, self.terrestrial_of, self.suspended_by, self.announced)):
             raise ValueError("expected at least one centre, carrier, line, host or certificate that fails, found none")
         return self
 
@@ -277,6 +280,11 @@ class Drill(Frozen):
                 if value.startswith("$") and value[1:] not in self.parameters:
                     known = ", ".join(sorted(self.parameters)) or "none declared"
                     raise ValueError(f"expected fault.{field} to use a declared parameter ({known}), found {value}")
+        if self.fault.terrestrial_of and self.move_to:
+            raise ValueError(
+                f"expected no move_to with terrestrial_of, found {self.move_to}: trading goes on over the satellite, "
+                "and satellite users cannot reach the remote DR centre (SSCC-A.2.1)"
+            )
         if self.fault.hosts and self.move_to:
             raise ValueError("expected no move_to where a host fails: its standby is at the same centres")
         missing = [mode for mode in Mode if mode not in self.responses]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from orchestrator.model.announcement import Announced
 from orchestrator.model.base import Frozen, Seconds, Title, is_empty
 from orchestrator.model.disaster import Milestone
 from orchestrator.model.drill import (
@@ -129,13 +130,21 @@ class GatewayChange(Frozen):
 
 
 class PathChange(Frozen):
-    """A static CE router's path to one centre that must be moved to another line."""
+    """A static CE router's path to one centre that must be moved to another line. With `address`: the path stays, and
+    a host route to this address alone is put beside it, over the satellite.
+    """
 
     router: str
     centre: str
     line_before: str
     line_after: str
     reason: Title
+    address: str | None = Field(default=None, exclude_if=is_empty)
+
+    @property
+    def name(self) -> str:
+        """As the steps that move it name their target."""
+        return "/".join((self.router, self.centre, *((self.address,) if self.address else ())))
 
 
 class Phase(StrEnum):
@@ -248,6 +257,9 @@ class Plan(Frozen):
         default=None,
         exclude_if=lambda value: value is None,
         description="Failback: the incident that it brings home; `before` of a gateway is then where that has put it",
+    )
+    announced: Announced | None = Field(
+        default=None, exclude_if=is_empty, description="The announced test whose cut phase is observed"
     )
 
     @cached_property

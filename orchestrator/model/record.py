@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from orchestrator.model.base import Frozen, Title
+from orchestrator.model.base import Frozen, Title, is_empty
 from orchestrator.model.event import CheckRecord, Outcome
 from orchestrator.model.evidence import Approval, Finding, FindingState, LedgerPlace
 from orchestrator.model.outage import Outage
+from orchestrator.model.paths import PathProof
 from orchestrator.model.plan import FaultSource, Phase, Plan, Verb
 from orchestrator.model.topology import Topology
 from orchestrator.model.verdict import Verdict
@@ -232,6 +233,14 @@ class DisasterRecord(Frozen):
     milestones: tuple[MilestoneRecord, ...] = ()
 
 
+class SurpriseRecord(Frozen):
+    """A failure that a rehearsal met in its middle (意外故障), by the twin's own record. Its plan knew nothing."""
+
+    text: Annotated[str, Field(description="As it was asked for, e.g. carrier=telecom@switching+5")]
+    at: Annotated[float, Field(description="When it was made")]
+    lifted_at: Annotated[float | None, Field(description="None: it was still on at the end")] = None
+
+
 class RunRecord(Frozen):
     """One run, whole."""
 
@@ -275,8 +284,20 @@ class RunRecord(Frozen):
         tuple[FindingState, ...],
         Field(description="Findings of earlier runs of this drill, as they stood when this run was opened"),
     ] = ()
+    path_proofs: Annotated[
+        tuple[PathProof, ...],
+        Field(
+            exclude_if=is_empty,
+            description="SSCC-3.1: ways of each gateway before, during and after, as measured; empty: not measured",
+        ),
+    ] = ()
     ledger: Annotated[LedgerPlace | None, Field(description="None: a run from before there was a ledger")] = None
     ground_truth: Annotated[
         dict[str, Any] | None,
         Field(description="Rehearsal only: what the twin's fronts saw; no step or check reads it"),
     ] = None
+    surprises: tuple[SurpriseRecord, ...] = Field(
+        default=(),
+        exclude_if=is_empty,
+        description="Rehearsal only: failures made behind the run's back (--surprise); no step or check knew of them",
+    )

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from orchestrator.model.base import Frozen, Id, Seconds, Title
+from orchestrator.model.base import Frozen, Id, Seconds, Title, is_empty
 from orchestrator.model.disaster import DisasterSettings
 from orchestrator.model.people import People
 
@@ -203,6 +203,11 @@ class Router(Frozen):
     bfd_interval_ms: Annotated[int, Field(ge=50)] = 200
     bfd_multiplier: Annotated[int, Field(ge=2)] = 5
     paths: dict[Id, tuple[Id, ...]]
+    last_resort: dict[Id, tuple[Id, ...]] = Field(
+        default={},
+        exclude_if=is_empty,
+        description="Per centre, its two-way satellite lines: for trading, once every terrestrial line is lost",
+    )
 
 
 class Line(Frozen):
@@ -267,6 +272,40 @@ class Certificate(Frozen):
     tested_on: Annotated[date | None, Field(description="SSE-4.5: used only after its test passed")] = None
 
 
+class CertificateSpot(Frozen):
+    """Where and how the vendor's file names the certificate in use; the format is that of the file. Data of the site.
+
+    ini: `section` + `key`. properties: `key`. xml: `element` is the path of one element, `attribute` on it. json:
+    `pointer` to a text. delimited: the one line that begins with `prefix`. What is written there is `ekey` or `file`,
+    by the kind of the certificate, with `{certificate}` filled in by its id.
+    """
+
+    section: str | None = None
+    key: str | None = None
+    element: str | None = None
+    attribute: str | None = None
+    pointer: str | None = None
+    prefix: str | None = None
+    ekey: Annotated[str, Field(description="What names an EKey; holds {certificate}")] = "{certificate}"
+    file: Annotated[str, Field(description="What names a file certificate; holds {certificate}")] = "{certificate}"
+
+    @model_validator(mode="after")
+    def _tells_certificates_apart(self) -> Self:
+        for name in ("ekey", "file"):
+            if "{certificate}" not in getattr(self, name):
+                raise ValueError(f"expected {{certificate}} in {name}, found {getattr(self, name)!r}")
+        return self
+
+
+_NAMED_BY = {
+    ListFormat.INI: ("section", "key"),
+    ListFormat.PROPERTIES: ("key",),
+    ListFormat.XML: ("element", "attribute"),
+    ListFormat.JSON: ("pointer",),
+    ListFormat.DELIMITED: ("prefix",),
+}
+
+
 class ConfigFile(Frozen):
     """Where and how the vendor's file holds the ordered server list. Data of the site: sample, unverified.
 
@@ -289,6 +328,17 @@ class ConfigFile(Frozen):
     begin: str | None = None
     end: str | None = None
     entry: Annotated[str, Field(description="Form of one entry")] = "{address}:{port}"
+    certificate: Annotated[
+        CertificateSpot | None, Field(description="How the file names the certificate in use; unknown: never changed")
+    ] = None
+
+    @model_validator(mode="after")
+    def _names_its_certificate_as_its_format_does(self) -> Self:
+        if self.certificate:
+            missing = [name for name in _NAMED_BY[self.format] if getattr(self.certificate, name) is None]
+            if missing:
+                raise ValueError(f"certificate: format {self.format} needs {', '.join(missing)}")
+        return self
 
     @model_validator(mode="after")
     def _has_what_its_format_needs(self) -> Self:
@@ -336,6 +386,9 @@ class StatusFile(Frozen):
     path: Annotated[str, Field(pattern=r"^/")]
     logged_in_key: str = "logged_in"
     logged_in_value: str = "yes"
+    certificate_key: Annotated[
+        str | None, Field(description="Says with which certificate it logs in, as its configuration file names it")
+    ] = None
     sequence_key: str | None = None
 
 
@@ -556,6 +609,15 @@ class Topology(Frozen):
     def config_path(self, gateway: Gateway) -> str:
         """Path on the gateway's host of the file that holds its server list."""
         return fill(self.profiles[gateway.profile].config.path, gateway)
+
+
+def certificate_text(profile: Profile, certificate: Certificate) -> str | None:
+    """What names the certificate in the vendor's file; None: nobody has said how."""
+    spot = profile.config.certificate
+    if spot is None:
+        return None
+    form = spot.ekey if certificate.kind is CertificateKind.EKEY else spot.file
+    return form.replace("{certificate}", certificate.id)
 
 
 def fill(text: str, gateway: Gateway) -> str:

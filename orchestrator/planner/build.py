@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from orchestrator.errors import DefinitionError, Refused
+from orchestrator.model.announcement import Announced
 from orchestrator.model.base import Title
 from orchestrator.model.drill import (
     HOST_MANNERS,
@@ -19,14 +20,20 @@ from orchestrator.model.drill import (
 )
 from orchestrator.model.plan import Action, Fault, GatewayChange, Plan, digest_of
 from orchestrator.model.topology import LineKind, Topology
+from orchestrator.planner import certificates
+from orchestrator.planner.announced import announced_fault, refuse_announced
+from orchestrator.planner.announced import notes as announced_notes
 from orchestrator.planner.handover import fence_waves
 from orchestrator.planner.hands import notes_of_hands, refuse_fences, with_hands
+from orchestrator.planner.market_ways import market_data_lost
 from orchestrator.planner.network import lines_lost
 from orchestrator.planner.people import with_people
 from orchestrator.planner.placement import gateway_changes, path_changes
 from orchestrator.planner.question import Question
+from orchestrator.planner.satellite import host_routes, terrestrial_lines
+from orchestrator.planner.satellite import notes as satellite_notes
 from orchestrator.planner.standby import can_fence, routers_of
-from orchestrator.planner.steps import all_steps, observation_s
+from orchestrator.planner.steps import SWITCHED, all_steps, observation_s
 from orchestrator.planner.suspended import refuse_moves, suspended_changes, suspension
 from orchestrator.planner.waves import in_waves
 
@@ -40,6 +47,7 @@ class Request:
     settings: dict[str, str]
     response: Response | None = None
     out_of_service: tuple[str, ...] = ()
+    announced: Announced | None = None
 
 
 def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: Request) -> Plan:
@@ -49,10 +57,22 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
         if line not in topology.line:
             raise DefinitionError(f"--down: expected a line ({', '.join(sorted(topology.line))}), found {line!r}")
     response = request.response or drill.responses[request.mode]
-    fault = _fault(topology, drill, parameters)
+    fault = certificates.resolved(topology, drill, parameters, _fault(topology, drill, parameters))
+    fault = announced_fault(topology, fault, request.announced)
     refuse_moves(fault, response)
-    question = Question(topology, fault, response, request.out_of_service, drill.move_to, drill.classes, request.today)
-    paths = path_changes(question)
+    refuse_announced(drill, request.mode, response, request.announced)
+    question = Question(
+        topology,
+        fault,
+        response,
+        request.out_of_service,
+        drill.move_to,
+        drill.classes,
+        request.today,
+        certificates=fault.certificates,
+        last_resort=drill.fault.terrestrial_of,
+    )
+    paths = (*path_changes(question), *host_routes(question))
     changes = suspended_changes(question) if fault.suspended_by else gateway_changes(question, paths)
     if all(change.action is Action.NONE for change in changes):
         raise Refused("NOTHING_AFFECTED", f"no gateway uses what fails here ({_say(fault)}); choose another with --set")
@@ -62,10 +82,12 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
     if undriven and request.mode is not Mode.INCIDENT:
         raise Refused("FENCE_NOT_POSSIBLE", f"{undriven}; a host that nobody can reach could not be kept out")
     refuse_fences(topology, request.mode, changes)
+    certificates.refuse_second_start(topology, request.mode, changes)
     changes = numbered(topology, changes)
     planned = tuple(all_steps(topology, drill, request.mode, response, changes, paths))
     changes, steps = with_hands(topology, request.mode, changes, planned)
-    peopled = with_people(topology.people, drill, request.mode, steps)
+    attended = certificates.attended(topology, drill, request.mode, changes, fault)
+    peopled = with_people(topology.people, attended, request.mode, steps)
     return Plan(
         drill=drill.drill,
         title=drill.title,
@@ -85,8 +107,12 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
         stop=drill.stop,
         milestones=peopled.milestones,
         steps=peopled.steps,
+        announced=request.announced,
         notes=(
             *_notes(topology, fault, drill),
+            *announced_notes(request.announced),
+            *certificates.notes(topology, fault),
+            *satellite_notes(topology, paths),
             *_by_hand(undriven),
             *notes_of_hands(topology, request.mode, changes),
             *peopled.notes,
@@ -96,7 +122,7 @@ def make_plan(topology: Topology, inventory_digest: str, drill: Drill, request: 
 
 def numbered(topology: Topology, changes: tuple[GatewayChange, ...]) -> tuple[GatewayChange, ...]:
     """Each with its wave; a standby has that of the gateway it stands in for."""
-    repointed = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
+    repointed = in_waves(topology, (change for change in changes if change.action in SWITCHED))
     waves = [*enumerate(repointed, 1), *enumerate(fence_waves(topology, changes), 1)]
     wave_of = {change.gateway: index for index, wave in waves for change in wave}
     return tuple(
@@ -165,8 +191,14 @@ def _fault(topology: Topology, drill: Drill, parameters: dict[str, str]) -> Faul
     if drill.fault.suspended_by:
         return suspension(topology, drill, drill.fault.suspended_by)
     centres = resolved(drill.fault.centres, dict(topology.centre), "centres")
+    if drill.fault.market_data:
+        loss = drill.fault.market_data
+        named = loss if isinstance(loss, MarketDataLoss) else MarketDataLoss(parameters[loss[1:]])
+        return market_data_lost(topology, drill, centres, named)
     carriers = resolved(drill.fault.carriers, dict(topology.carrier), "carriers")
     lines = resolved(drill.fault.lines, dict(topology.line), "lines")
+    if drill.fault.terrestrial_of:
+        lines = (*lines, *terrestrial_lines(topology, drill, drill.fault.terrestrial_of))
     return Fault(
         manner=_manner(drill, parameters),
         centres=centres,

@@ -6,7 +6,6 @@ issued (a certificate), what has to be installed (a cold standby), what has to b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from orchestrator.model.base import Title
 from orchestrator.model.consistency import problems
@@ -32,7 +31,7 @@ def cure_of(what_if: WhatIf, failed: Sequence[Failure], names: Sequence[str]) ->
     """
     found: Cure | None = None
     for addition in additions(what_if, failed, names):
-        cure = _tried(what_if.today, addition, failed, names)
+        cure = _tried(what_if, addition, failed, names)
         if cure is None:
             continue
         if not cure.left:
@@ -42,12 +41,12 @@ def cure_of(what_if: WhatIf, failed: Sequence[Failure], names: Sequence[str]) ->
     return found
 
 
-def _tried(today: date, addition: Addition, failed: Sequence[Failure], names: Sequence[str]) -> Cure | None:
+def _tried(what_if: WhatIf, addition: Addition, failed: Sequence[Failure], names: Sequence[str]) -> Cure | None:
     """Planned again with it: who is lost then. An addition that the inventory would not take is none."""
     topology = addition.changed()
     if next(problems(topology), None) is not None:
         return None
-    fates = WhatIf(topology, today).fates(failed)
+    fates = WhatIf(topology, what_if.today, what_if.down).fates(failed)
     left = {name for name, fate in fates.items() if fate is Fate.LOST}
     cured = tuple(name for name in names if name not in left)
     if not cured or left - set(names):

@@ -189,7 +189,7 @@ def _by_hand(past: Past) -> Iterator[Title]:
 
 def _paths(past: Past) -> tuple[PathChange, ...]:
     moved = past.begun(Verb.PATH)
-    return tuple(path for path in past.plan.paths if f"{path.router}/{path.centre}" in moved)
+    return tuple(path for path in past.plan.paths if path.name in moved)
 
 
 def _homeward(change: GatewayChange) -> GatewayChange:

@@ -1,6 +1,6 @@
 """Everything of a site that may fail alone, each by a name as `centre=futian`. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -18,6 +18,7 @@ class FailureKind(StrEnum):
 
     CENTRE = "centre"
     CARRIER = "carrier"
+    ROOM = "room"
     ROUTER = "router"
     LINE = "line"
     SATELLITE = "satellite"
@@ -26,8 +27,18 @@ class FailureKind(StrEnum):
     CERTIFICATE = "certificate"
 
 
-SHARED = (FailureKind.CENTRE, FailureKind.CARRIER, FailureKind.ROUTER, FailureKind.LINE, FailureKind.SATELLITE)
+SHARED = (
+    FailureKind.CENTRE,
+    FailureKind.CARRIER,
+    FailureKind.ROOM,
+    FailureKind.ROUTER,
+    FailureKind.LINE,
+    FailureKind.SATELLITE,
+)
 """What many gateways have in common; the other kinds belong to single gateways and to those that stand in for them."""
+
+
+LINES = (FailureKind.LINE, FailureKind.SATELLITE)
 
 
 @dataclass(frozen=True, order=True)
@@ -44,21 +55,25 @@ class Failure:
 
 @dataclass(frozen=True)
 class Lost:
-    """Failures put together, by kind. `lines`: every line that is dead because of them, as in a plan's fault."""
+    """Failures put together, by kind. `lines`: every line that is dead because of them, as in a plan's fault. `hosts`:
+    those of rooms that are gone; a host that fails alone belongs to its gateways.
+    """
 
     centres: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     routers: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
 
     @property
     def fault(self) -> Fault:
         """How it stands in a plan: silent, as a thing that is gone."""
-        return Fault(manner=FaultManner.DARK, centres=self.centres, lines=self.lines)
+        return Fault(manner=FaultManner.DARK, centres=self.centres, lines=self.lines, hosts=self.hosts)
 
 
-def failures(topology: Topology) -> tuple[Failure, ...]:
-    """Every single failure of a site, in the order of the inventory."""
-    return tuple(Failure(kind, name) for kind in FailureKind for name in names(topology, kind))
+def failures(topology: Topology, down: Collection[str] = ()) -> tuple[Failure, ...]:
+    """Every single failure of a site, in the order of the inventory. `down`: lines that are out of service already."""
+    found = (Failure(kind, name) for kind in FailureKind for name in names(topology, kind))
+    return tuple(item for item in found if item.kind not in LINES or item.name not in down)
 
 
 def names(topology: Topology, kind: FailureKind) -> list[str]:
@@ -67,6 +82,7 @@ def names(topology: Topology, kind: FailureKind) -> list[str]:
     items: dict[FailureKind, Iterable[_Named]] = {
         FailureKind.CENTRE: topology.centres,
         FailureKind.CARRIER: topology.carriers,
+        FailureKind.ROOM: topology.rooms,
         FailureKind.ROUTER: topology.routers,
         FailureKind.LINE: (line for line in topology.lines if not _is_satellite(line)),
         FailureKind.SATELLITE: (line for line in topology.lines if _is_satellite(line)),
@@ -128,23 +144,31 @@ def lost(topology: Topology, failed: Sequence[Failure]) -> Lost:
     """What of the network is gone with these failures."""
     by_kind = {kind: tuple(item.name for item in failed if item.kind is kind) for kind in FailureKind}
     lines = (*by_kind[FailureKind.LINE], *by_kind[FailureKind.SATELLITE])
+    rooms = by_kind[FailureKind.ROOM]
+    routers = {*by_kind[FailureKind.ROUTER], *(item.id for item in topology.routers if item.room in rooms)}
     return Lost(
         centres=tuple(sorted(by_kind[FailureKind.CENTRE])),
         lines=lines_lost(topology, by_kind[FailureKind.CENTRE], by_kind[FailureKind.CARRIER], lines),
-        routers=tuple(sorted(by_kind[FailureKind.ROUTER])),
+        routers=tuple(sorted(routers)),
+        hosts=tuple(item.id for item in topology.hosts if item.room in rooms),
     )
 
 
 def inside(topology: Topology, failure: Failure) -> list[Failure]:
-    """The smaller failures that a carrier or a router takes with it: lines, and hosts behind the router."""
+    """The smaller failures that a carrier, a room or a router takes with it: lines, and hosts behind the router."""
+    if failure.kind is FailureKind.ROOM:
+        routers = [Failure(FailureKind.ROUTER, item.id) for item in topology.routers if item.room == failure.name]
+        hosts = [Failure(FailureKind.HOST, item.id) for item in topology.hosts if item.room == failure.name]
+        behind = [item for router in routers for item in inside(topology, router)]
+        return list(dict.fromkeys((*routers, *behind, *hosts)))
     what = {FailureKind.CARRIER: "carrier", FailureKind.ROUTER: "router"}.get(failure.kind)
     if what is None:
         return []
     lines = [item for item in topology.lines if getattr(item, what) == failure.name]
-    hosts = [item for item in topology.hosts if failure.kind is FailureKind.ROUTER and item.router == failure.name]
+    served = [item for item in topology.hosts if failure.kind is FailureKind.ROUTER and item.router == failure.name]
     return [
         *(Failure(FailureKind.SATELLITE if _is_satellite(item) else FailureKind.LINE, item.id) for item in lines),
-        *(Failure(FailureKind.HOST, item.id) for item in hosts),
+        *(Failure(FailureKind.HOST, item.id) for item in served),
     ]
 
 
@@ -161,6 +185,7 @@ def title_of(topology: Topology, failure: Failure) -> Title:
     known: dict[FailureKind, Mapping[str, _Titled]] = {
         FailureKind.CENTRE: topology.centre,
         FailureKind.CARRIER: topology.carrier,
+        FailureKind.ROOM: topology.room,
         FailureKind.ROUTER: topology.router,
         FailureKind.LINE: topology.line,
         FailureKind.SATELLITE: topology.line,
@@ -180,6 +205,7 @@ class _Titled(Protocol):
 _SAID = {
     FailureKind.CENTRE: ("{}不可用", "{} lost"),
     FailureKind.CARRIER: ("{}全部线路中断", "every line of {} lost"),
+    FailureKind.ROOM: ("{}整体不可用", "{} lost, whole"),
     FailureKind.ROUTER: ("{}故障", "{} fails"),
     FailureKind.LINE: ("{}中断", "{} lost"),
     FailureKind.SATELLITE: ("{}中断", "{} lost"),

@@ -11,7 +11,9 @@ PathKey = tuple[str, str]  # (router id, centre id)
 
 @dataclass(frozen=True)
 class Network:
-    """The firm's network under a fault. `moved` holds static paths that were told to use another line."""
+    """The firm's network under a fault. `moved` holds static paths that were told to use another line, `host_routes`
+    single addresses that were.
+    """
 
     topology: Topology
     dead_centres: frozenset[str] = frozenset()
@@ -19,6 +21,7 @@ class Network:
     moved: Mapping[PathKey, str] = field(default_factory=dict)
     dead_routers: frozenset[str] = frozenset()
     dead_fronts: frozenset[str] = frozenset()
+    host_routes: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (router id, address) → line
 
     def line_to(self, router: str, centre: str, _seen: frozenset[str] = frozenset()) -> str | None:
         """The line in use from a CE router to a centre, or None where nothing gets through.
@@ -54,6 +57,10 @@ class Network:
         router = self.topology.host[gateway.host].router
         if front.service is GatewayClass.MARKET_DATA_MULTICAST:
             return self._multicast_line(router, front)
+        single = self.host_routes.get((router, str(front.address)))
+        if single is not None:  # its owner is the router itself
+            gone = single in self.dead_lines or front.centre in self.dead_centres or router in self.dead_routers
+            return None if gone else single
         return self.line_to(router, front.centre)
 
     def _multicast_line(self, router: str, front: Front) -> str | None:

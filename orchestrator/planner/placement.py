@@ -9,9 +9,12 @@ from orchestrator.model.base import Title
 from orchestrator.model.drill import Response
 from orchestrator.model.plan import Action, Fault, GatewayChange, PathChange, Placement
 from orchestrator.model.topology import CertificateKind, Front, Gateway, Routing, Topology
+from orchestrator.planner.certificates import other_certificate, stands_in, with_certificate
 from orchestrator.planner.entry import entry_of
+from orchestrator.planner.market_ways import backed_up
 from orchestrator.planner.network import Network, PathKey, under
 from orchestrator.planner.question import Question
+from orchestrator.planner.satellite import left_over, with_host_routes
 from orchestrator.planner.standby import carried_on, runs, why_none
 
 
@@ -85,10 +88,8 @@ def gateway_changes(question: Question, paths: tuple[PathChange, ...]) -> tuple[
     """
     topology = question.topology
     before = under(topology, Fault(manner=question.fault.manner), question.out_of_service)
-    during = replace(
-        under(topology, question.fault, question.out_of_service, question.routers),
-        moved={(item.router, item.centre): item.line_after for item in paths},
-    )
+    network = under(topology, question.fault, question.out_of_service, question.routers)
+    during = with_host_routes(network, paths)
     judged = [_judge(question, gateway, before, during) for gateway in topology.gateways if gateway.enabled]
     missing = [item for item in judged if isinstance(item, _Missing)]
     for code in dict.fromkeys(item.code for item in missing):
@@ -103,10 +104,27 @@ def _judge(
     start = start_of(question.topology, gateway, before)
     if start is None:
         return _Missing("NO_PATH", _never_there(gateway))
+    if gateway.certificate in question.certificates and gateway.host not in question.fault.hosts:
+        return _without_certificate(question, gateway, start, during)
     if not runs(question, gateway):
         return carried_on(question, gateway, start, during) or _Missing("NO_STANDBY", why_none(question, gateway))
     change = moved(question, gateway, start, during)
     return _Missing("NO_PATH", change) if isinstance(change, str) else (change,)
+
+
+def _without_certificate(
+    question: Question, gateway: Gateway, start: Placement, during: Network
+) -> tuple[GatewayChange, ...] | _Missing:
+    """With another certificate of its own (SSE-5.3), else its standby goes on."""
+    other = other_certificate(question, gateway)
+    if isinstance(other, tuple):
+        carried = carried_on(question, gateway, start, during)
+        return stands_in(question, carried) if carried else _Missing(*other)
+    able = gateway.model_copy(update={"certificate": other.id})
+    change = moved(question, able, start, during)
+    if isinstance(change, str):
+        return _Missing("NO_PATH", change)
+    return (with_certificate(question, change, gateway.certificate, other),)
 
 
 def start_of(topology: Topology, gateway: Gateway, before: Network) -> Placement | None:
@@ -143,7 +161,8 @@ def moved(question: Question, gateway: Gateway, start: Placement, during: Networ
     wanted = _wanted(question, gateway, listed)
     live = [front for front in wanted if during.line_of(gateway, front)]
     if not live:
-        return _no_path(topology, gateway, wanted, question)
+        found = backed_up(question, gateway, start, during) or left_over(question, gateway, start, during)
+        return found or _no_path(topology, gateway, wanted, question)
     end = Placement(
         front=live[0].id, centre=live[0].centre, line=during.line_of(gateway, live[0]), certificate=gateway.certificate
     )

@@ -25,3 +25,4 @@ class Question:
     routers: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
+    last_resort: str | None = None  # the operator to whom every terrestrial line is lost: its satellite may be used

@@ -79,6 +79,7 @@ class Situation:
     paths: tuple[PathChange, ...]
     move_to: str | None
     classes: tuple[GatewayClass, ...]
+    down: tuple[str, ...] = ()
 
     def question(
         self, topology: Topology, failed: Sequence[Failure], response: Response, move_to: str | None
@@ -87,9 +88,9 @@ class Situation:
         by_kind = {kind: tuple(item.name for item in failed if item.kind is kind) for kind in FailureKind}
         return Question(
             topology,
-            self.lost.fault.model_copy(update={"hosts": by_kind[FailureKind.HOST]}),
+            self.lost.fault.model_copy(update={"hosts": (*self.lost.hosts, *by_kind[FailureKind.HOST])}),
             response,
-            (),
+            self.down,
             move_to,
             self.classes,
             self.today,
@@ -99,19 +100,20 @@ class Situation:
         )
 
 
-def healthy(topology: Topology) -> Network:
-    """The network on a normal day."""
-    return _remembering(under(topology, Fault(manner=FaultManner.DARK), ()))
+def healthy(topology: Topology, down: tuple[str, ...] = ()) -> Network:
+    """The network on a normal day. `down`: lines that are out of service already."""
+    return _remembering(under(topology, Fault(manner=FaultManner.DARK), down))
 
 
-def situation(topology: Topology, normal: Network, lost: Lost, today: date) -> Situation:
+def situation(topology: Topology, normal: Network, lost: Lost, today: date, down: tuple[str, ...] = ()) -> Situation:
     """What is lost, laid upon the network. `topology`: at least one gateway for each room and list that there is."""
     move_to = _taking_over(topology, lost)
-    as_is = _remembering(under(topology, lost.fault, (), lost.routers))
-    asked = Question(topology, lost.fault, Response.REPOINT, (), move_to, (), today, lost.routers)
+    as_is = _remembering(under(topology, lost.fault, down, lost.routers))
+    asked = Question(topology, lost.fault, Response.REPOINT, down, move_to, (), today, lost.routers)
     paths = path_changes(asked) if lost != Lost() else ()
     told = _remembering(replace(as_is, moved={(item.router, item.centre): item.line_after for item in paths}, known={}))
-    return Situation(lost, today, normal, as_is, told if paths else as_is, paths, move_to, _offered(topology, move_to))
+    offered = _offered(topology, move_to)
+    return Situation(lost, today, normal, as_is, told if paths else as_is, paths, move_to, offered, down)
 
 
 def _remembering(network: Network) -> _Remembering:

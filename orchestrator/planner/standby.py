@@ -36,6 +36,17 @@ def stood_in(gateway: Gateway, start: Placement, hot: Gateway) -> GatewayChange:
     return change.model_copy(update={"standby": hot.id})
 
 
+def pair_goes_on(question: Question, gateway: Gateway, start: Placement, during: Network) -> GatewayChange | None:
+    """The entry of a gateway that has no way left, while its pair, logged in under a number of its own, has one; None:
+    it has no such pair.
+    """
+    pair = _hot_standby(question, gateway, during)
+    if pair is None:
+        return None
+    change = entry_of(gateway, start, None, Action.PAIR, gateway.servers, _by_pair(gateway, pair))
+    return change.model_copy(update={"standby": pair.id})
+
+
 def routers_of(topology: Topology, host: str) -> tuple[str, ...]:
     """CE routers by which a host can reach any front: its own, and every other one in its room's network."""
     own = topology.host[host]
@@ -154,6 +165,13 @@ def _cold(gateway: Gateway, standby: Gateway) -> Title:
     return Title(
         zh=f"主机 {gateway.host} 故障，先停用阻断 {gateway.id}，再由冷备 {standby.id} 以同一网关号登录",
         en=f"host {gateway.host} fails; {gateway.id} is fenced, then cold standby {standby.id} logs in with its number",
+    )
+
+
+def _by_pair(gateway: Gateway, pair: Gateway) -> Title:
+    return Title(
+        zh=f"{gateway.id} 无可用路径，由成对网关 {pair.id}（网关号 {pair.number}）继续开展业务，此处不切换",
+        en=f"{gateway.id} has no way left; its pair {pair.id} ({pair.number}) goes on: nothing is switched here",
     )
 
 

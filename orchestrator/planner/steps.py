@@ -8,8 +8,9 @@ Restoration runs in the order: lift the fault, paths back, numbers back from the
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.model.base import Title
 from orchestrator.model.drill import Drill, Mode, Response
-from orchestrator.model.plan import Action, GatewayChange, PathChange, Phase, Policy, Step, Target, Verb
+from orchestrator.model.plan import Action, GatewayChange, PathChange, Phase, Placement, Policy, Step, Target, Verb
 from orchestrator.model.topology import Topology
 from orchestrator.planner.handover import fence_waves, give_back, home_needs, take_over
 from orchestrator.planner.step import step_of
@@ -20,7 +21,9 @@ SETTLE_S = 60  # our choice: longest wait for the last gateway to log in after t
 ARM_S = 60  # our choice
 SNAPSHOT_S = 60  # our choice
 CHECKS_S = 120  # our choice
+SILENT = (Action.PAIR, Action.SUSPENDED)  # what has to notice by itself that nobody answers any more
 OUT = (Action.TAKEN_OVER, Action.HOT_STANDBY, Action.PAIR, Action.SUSPENDED)  # what comes back by itself
+SWITCHED = (Action.REPOINT, Action.CERTIFICATE)  # what has its file changed
 PATH_S = 15  # our choice: one route on one router
 
 
@@ -46,7 +49,7 @@ def all_steps(
 ) -> Iterator[Step]:
     """Every step in order. An incident injects nothing, holds nothing and goes back by a run of its own."""
     affected = [change for change in changes if change.action is not Action.NONE]
-    waves = in_waves(topology, (change for change in changes if change.action is Action.REPOINT))
+    waves = in_waves(topology, (change for change in changes if change.action in SWITCHED))
     yield from _before(drill, affected)
     if mode is not Mode.INCIDENT:
         yield step_of(
@@ -149,15 +152,15 @@ def switching(
             f"repoint-{number}",
             Phase.SWITCHING,
             Verb.REPOINT,
-            f"第 {number} 批次修改通信服务器列表",
-            f"repoint wave {number}",
+            f"第 {number} 批次{_what(wave).zh}",
+            f"{_what(wave).en} wave {number}",
             topology.site.switch_deadline_s,
             [_repoint_target(change, gently) for change in wave],
             Policy.LOOK,
             wave=number,
         )
     yield from take_over(topology, affected)
-    silent = [change for change in affected if change.action is Action.SUSPENDED]
+    silent = [change for change in affected if change.action in SILENT]
     if silent:
         longest = max(observation_s(topology, change) or SETTLE_S for change in silent)
         zh, en = "确认接入中断", "see that the access is gone"
@@ -178,16 +181,22 @@ def _path_targets(paths: Sequence[PathChange], back: bool = False) -> list[Targe
     return [
         Target(
             kind="router",
-            name=f"{change.router}/{change.centre}",
+            name=change.name,
             arguments={
                 "router": change.router,
                 "centre": change.centre,
-                "line": change.line_before if back else change.line_after,
-                "line_before": change.line_after if back else change.line_before,
+                "line": _standing(change) if back else change.line_after,
+                "line_before": change.line_after if back else _standing(change),
+                **({"address": change.address} if change.address else {}),
             },
         )
         for change in paths
     ]
+
+
+def _standing(change: PathChange) -> str | None:
+    """The line of this very route before; a host route is not there before."""
+    return None if change.address else change.line_before
 
 
 def _repoint_target(change: GatewayChange, gently: bool) -> Target:
@@ -195,8 +204,21 @@ def _repoint_target(change: GatewayChange, gently: bool) -> Target:
     return Target(
         kind="gateway",
         name=change.gateway,
-        arguments={"fronts": list(change.list_after), "only_if_down": gently},
+        arguments={"fronts": list(change.list_after), "only_if_down": gently, **_certificate(change, change.after)},
     )
+
+
+def _certificate(change: GatewayChange, place: Placement | None) -> dict[str, str]:
+    """The certificate that its file has to name, where the plan changes it."""
+    if change.action is not Action.CERTIFICATE or place is None or place.certificate is None:
+        return {}
+    return {"certificate": place.certificate}
+
+
+def _what(wave: Sequence[GatewayChange]) -> Title:
+    if any(change.action is Action.CERTIFICATE for change in wave):
+        return Title(zh="改用本网关另一数字证书", en="change the certificate of")
+    return Title(zh="修改通信服务器列表", en="repoint")
 
 
 def _restoring(
@@ -246,7 +268,11 @@ def _restoring(
             f"restore wave {number}",
             topology.site.switch_deadline_s,
             [
-                Target(kind="gateway", name=change.gateway, arguments={"fronts": list(change.list_before)})
+                Target(
+                    kind="gateway",
+                    name=change.gateway,
+                    arguments={"fronts": list(change.list_before), **_certificate(change, change.before)},
+                )
                 for change in wave
             ],
             Policy.LOOK,
@@ -267,7 +293,7 @@ def _restoring(
 
 def _home(topology: Topology, affected: Sequence[GatewayChange]) -> Iterator[Step]:
     """Gateways that were out come back by themselves; who is elsewhere then is restarted."""
-    gone = [change for change in affected if change.action in OUT]
+    gone = [change for change in affected if _comes_back(topology, change)]
     if gone:
         wait_s = max(observation_s(topology, change) or SETTLE_S for change in gone)
         yield step_of(
@@ -281,7 +307,14 @@ def _home(topology: Topology, affected: Sequence[GatewayChange]) -> Iterator[Ste
             wait_s=wait_s,
         )
     fenced = fence_waves(topology, affected)
-    movers = [change for change in affected if change.before and change.action is not Action.NO_BUSINESS]
+    # Whose certificate was changed was started on its way back already (SSE-5.2), and never left its front.
+    movers = [
+        change
+        for change in affected
+        if change.before
+        and change.action is not Action.CERTIFICATE
+        and (change.action is not Action.NO_BUSINESS or _comes_back(topology, change))
+    ]
     for number, wave in enumerate(in_waves(topology, movers), 1):
         yield step_of(
             f"home-{number}",
@@ -294,6 +327,12 @@ def _home(topology: Topology, affected: Sequence[GatewayChange]) -> Iterator[Ste
             Policy.LOOK,
             wave=number,
         )
+
+
+def _comes_back(topology: Topology, change: GatewayChange) -> bool:
+    """Whether it was out and logs in again by itself, wherever its list leads it first."""
+    without = change.action is Action.NO_BUSINESS and not topology.gateway[change.gateway].receives_only
+    return change.action in OUT or without
 
 
 def _home_target(change: GatewayChange, front: str, fenced: Sequence[Sequence[GatewayChange]]) -> Target:

@@ -81,7 +81,7 @@ def proposals(topology: Topology, drills: Sequence[Drill], picture: Picture, tod
 def _size(item: Proposal) -> int:
     """Of two that explain the same the smaller fault is nearer."""
     fault = item.plan.fault if item.plan else None
-    return len((*fault.centres, *fault.lines, *fault.hosts)) if fault else 1_000_000
+    return len((*fault.centres, *fault.lines, *fault.hosts, *fault.fronts, *fault.certificates)) if fault else 1_000_000
 
 
 def _of_drill(topology: Topology, drill: Drill, picture: Picture, today: date) -> Iterator[Proposal]:

@@ -117,11 +117,15 @@ def relevant(topology: Topology, unit: Unit, gone: Mapping[Failure, Lost]) -> li
     """
     centres = _centres(topology, unit)
     routers = _routers(topology, {unit.topology.host[item.host].router for item in unit.members})
+    hosts = {item.host for item in unit.members}
     lines = {line.id for line in topology.lines if line.router in routers and centres & set(line.carries)}
     return [
         failure
         for failure, what in gone.items()
-        if centres & set(what.centres) or routers & set(what.routers) or lines & set(what.lines)
+        if centres & set(what.centres)
+        or routers & set(what.routers)
+        or lines & set(what.lines)
+        or hosts & set(what.hosts)
     ]
 
 

@@ -57,14 +57,16 @@ class Answer:
 class WhatIf:
     """A site, its failures, and what they come to; remembers what it has worked out."""
 
-    def __init__(self, topology: Topology, today: date) -> None:
+    def __init__(self, topology: Topology, today: date, down: tuple[str, ...] = ()) -> None:
+        """`down`: lines that are out of service already; what fails, fails on top of that."""
         self.topology = topology
         self.today = today
-        self.failures = failures(topology)
+        self.down = down
+        self.failures = failures(topology, down)
         self.gone: dict[Failure, Lost] = {item: lost(topology, [item]) for item in self.failures if item.kind in SHARED}
         self.forms: list[list[Unit]] = _alike(units_of(topology, today))
         self._few = with_gateways(topology, [item for form in self.forms for item in form[0].members])
-        self._normal = healthy(topology)
+        self._normal = healthy(topology, down)
         self._situations: dict[Lost, Situation] = {}
         self._fates: dict[tuple[int, frozenset[Part], Lost], tuple[Fate, ...]] = {}
         self._having: dict[Failure, list[tuple[int, Unit]]] = {}
@@ -133,7 +135,7 @@ class WhatIf:
 
     def _situation(self, gone: Lost) -> Situation:
         if gone not in self._situations:
-            self._situations[gone] = situation(self._few_or_all(gone), self._normal, gone, self.today)
+            self._situations[gone] = situation(self._few_or_all(gone), self._normal, gone, self.today, self.down)
         return self._situations[gone]
 
     def _few_or_all(self, gone: Lost) -> Topology:

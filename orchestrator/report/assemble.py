@@ -34,12 +34,14 @@ from orchestrator.model.record import (
     PhaseTime,
     RunRecord,
     StepRecord,
+    SurpriseRecord,
 )
 from orchestrator.model.topology import GatewayClass, Topology
-from orchestrator.model.verdict import RunOutcome, Verdict
+from orchestrator.model.verdict import Restoration, RunOutcome, Verdict
 from orchestrator.ports import Observations
 from orchestrator.report.disaster_record import disaster_record
 from orchestrator.report.interlocks import all_interlocks
+from orchestrator.report.path_record import path_proofs
 from orchestrator.rules.approvals import RIGHTS
 from orchestrator.rules.clauses import Exercised, clause_register
 
@@ -69,7 +71,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         fault_source=fault_source,
         operator=operator,
         approvals=tuple(_approvals(permit)) if permit else (),
-        announcement=permit.window.number if permit and permit.window else None,
+        announcement=_announcement(plan, permit),
         started_at=epoch_s(events[0]),
         finished_at=epoch_s(events[-1]),
         fault_at=window.fault_at if window and plan.fails_back is None else None,
@@ -96,8 +98,17 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         journal=JournalHead(events=len(events), head=events[-1].digest, chain_valid=valid),
         outages=outages(events),
         ground_truth=ground_truth,
+        surprises=tuple(SurpriseRecord.model_validate(item) for item in (ground_truth or {}).get("surprises", ())),
+        path_proofs=tuple(path_proofs(plan, topology, taken)),
         ledger=ledger,
     )
+
+
+def _announcement(plan: Plan, permit: Permit | None) -> str | None:
+    """The number of what is observed, else of the window that was approved."""
+    if plan.announced:
+        return plan.announced.announcement.number
+    return permit.window.number if permit and permit.window else None
 
 
 def _approvals(permit: Permit) -> Iterator[Approval]:
@@ -211,13 +222,20 @@ def _exercised(
     if clause == "SSCC-2.5":
         return (_of_interlocks(interlocks), ("interlock",)) if interlocks else None
     if clause == "SSCC-2.4":
-        primary = [item for item in verdict.gateways if item.gateway_class is GatewayClass.MARKET_DATA_TCP]
-        if not primary:
-            return None
-        return ("passed" if all(item.came_back for item in primary) else "failed"), ("login", "data")
+        return _of_market_data(plan, verdict)
     if verdict.outcome is RunOutcome.NOT_STARTED:
         return None
     return _of_outcome(verdict.outcome), (plan.drill,)
+
+
+def _of_market_data(plan: Plan, verdict: Verdict) -> tuple[_Result, tuple[str, ...]] | None:
+    """TCP is the primary way in. Where it was what failed, it is primary again once everything is as before."""
+    primary = [item for item in verdict.gateways if item.gateway_class is GatewayClass.MARKET_DATA_TCP]
+    if not primary:
+        return None
+    if plan.fault.fronts:
+        return ("passed" if verdict.restoration is Restoration.PROVED else "failed"), (plan.drill,)
+    return ("passed" if all(item.came_back for item in primary) else "failed"), ("login", "data")
 
 
 def _of_checks(records: Sequence[CheckRecord]) -> _Result:

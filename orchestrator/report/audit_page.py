@@ -15,6 +15,7 @@ from orchestrator.model.base import Title
 from orchestrator.model.packaged import packaged_yaml
 from orchestrator.report.render import CONTENT_POLICY
 from orchestrator.rules.clauses import Means, clause_register
+from orchestrator.rules.facts import Live
 from orchestrator.rules.finding import Finding, Result, Severity
 from orchestrator.rules.waivers import IdleWaiver
 
@@ -31,6 +32,7 @@ class AuditSheet:
     digest: str
     findings: Sequence[Finding]
     idle: Sequence[IdleWaiver] = ()
+    live: Live | None = None
 
 
 @dataclass(frozen=True)

@@ -155,15 +155,8 @@ def stands_down(context: Context, item: GatewayTimes) -> str:
 
 def _result(context: Context, item: GatewayTimes) -> tuple[str, Tone]:
     texts = context.texts
-    if item.action is Action.NO_BUSINESS:
-        return texts("check_result.no_such_business"), "muted"
-    if item.action is Action.SUSPENDED:
-        stayed = item.front_during is None
-        return texts(f"gateway_result.{'stayed' if stayed else 'flew'}"), "good" if stayed else "bad"
     if item.action.stays_down:
-        change = context.changes.get(item.gateway)
-        standby = change.standby if change and change.standby else texts("value.not_stated")
-        return texts("gateway_result.carried", standby=standby), "good" if _carried(context, standby) else "bad"
+        return _result_down(context, item)
     receives = item.gateway_class is GatewayClass.MARKET_DATA_MULTICAST
     if not item.came_back:
         missing = "gateway_result.not_receiving" if receives else "gateway_result.not_back"
@@ -173,6 +166,19 @@ def _result(context: Context, item: GatewayTimes) -> tuple[str, Tone]:
     if item.broken_at is None and held(item):
         return texts("gateway_result.kept_receiving" if receives else "gateway_result.held"), "good"
     return texts("gateway_result.receiving" if receives else "gateway_result.back"), "good"
+
+
+def _result_down(context: Context, item: GatewayTimes) -> tuple[str, Tone]:
+    """Of a gateway that is not to work while the fault lasts."""
+    texts = context.texts
+    if item.action is Action.NO_BUSINESS:
+        return texts("check_result.no_such_business"), "muted"
+    if item.action is Action.SUSPENDED:
+        stayed = item.front_during is None
+        return texts(f"gateway_result.{'stayed' if stayed else 'flew'}"), "good" if stayed else "bad"
+    change = context.changes.get(item.gateway)
+    standby = change.standby if change and change.standby else texts("value.not_stated")
+    return texts("gateway_result.carried", standby=standby), "good" if _carried(context, standby) else "bad"
 
 
 def _carried(context: Context, standby: str) -> bool:

@@ -18,21 +18,30 @@ _RELEASED: dict[str, _Released] = {name: name for name in get_args(_Released)}
 def all_interlocks(plan: Plan, topology: Topology, events: Sequence[Event]) -> Iterator[InterlockProof]:
     """One proof per stop and start of a number on its host, and per move of a number between two hosts."""
     verbs = {step.id: step.verb for step in plan.steps}
+    changed = {
+        (step.id, target.name): str(target.arguments["certificate"])
+        for step in plan.steps
+        for target in step.targets
+        if "certificate" in target.arguments
+    }
     for item in step_results(events):
         verb, stamps = verbs.get(item.step), item.data.get("stamps") or {}
         if verb in _MOVES and "stop" in stamps:
-            yield _on_its_host(topology, item, stamps)
+            yield _on_its_host(topology, item, stamps, changed.get((item.step, item.target)))
     between = _Between(plan, topology, events)
     yield from between.taken_over()
     yield from between.given_back()
 
 
-def _on_its_host(topology: Topology, item: StepResult, stamps: Mapping[str, Any]) -> InterlockProof:
+def _on_its_host(
+    topology: Topology, item: StepResult, stamps: Mapping[str, Any], certificate: str | None
+) -> InterlockProof:
+    """`certificate`: the one that it was started with, where that step has changed it."""
     gateway = topology.gateway[item.target]
     return InterlockProof(
         gateway=gateway.id,
         number=gateway.number,
-        certificate=gateway.certificate,
+        certificate=certificate or gateway.certificate,
         host=gateway.host,
         step=item.step,
         stop_at=stamps["stop"][0],

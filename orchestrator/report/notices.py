@@ -136,6 +136,8 @@ def _of_state(plan: Plan, event: Event, before: Sequence[Event]) -> tuple[Notice
 
 def _reason(texts: Texts, event: Event) -> str:
     """What was found on hosts stays in the report; what a person or a stop condition said is told."""
+    if "suspects" in event.data:
+        return texts.of(Title(zh=event.data["zh"], en=event.data["en"]))
     what, text = event.data["what"], " ".join(str(event.data["text"]).split())
     return texts.said(text) if what in {"aborted", "stop_condition"} else texts(f"notice.{what}")
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from orchestrator.model.record import RunRecord
 from orchestrator.report import timeline
+from orchestrator.report.announced import announced_test
 from orchestrator.report.basis import reach, rule_rows, rules
 from orchestrator.report.calls import call_rows
 from orchestrator.report.checks import checked_phases, findings, summary
@@ -37,6 +38,7 @@ from orchestrator.report.network_map import network_map
 from orchestrator.report.network_state import Extent, before, during, extent
 from orchestrator.report.objectives import objective_rows
 from orchestrator.report.outages import outage_table
+from orchestrator.report.paths import paths
 from orchestrator.report.people import attendants, contact_rows, role_rows, signers
 from orchestrator.report.preparation import preparation
 from orchestrator.report.promotion import promotion_lines
@@ -75,6 +77,7 @@ def _shared(context: Context) -> dict[str, Any]:
         "headline": headline(context),
         "scope": scope(context),
         "preparation": preparation(context),
+        "announced": announced_test(context),
     }
 
 
@@ -135,6 +138,7 @@ def _proved(context: Context) -> dict[str, Any]:
         "findings": findings(context),
         "proofs": proof_rows(context),
         "configurations": configurations(context),
+        "paths": paths(context),
         "in_full_on_paper": IN_FULL_ON_PAPER,
         "restored": restored(context),
         "differences": difference_rows(context),

@@ -45,6 +45,18 @@ def move_path(desk: Desk, change: PathChange, *, back: bool) -> list[Command]:
     ]
 
 
+def host_route(desk: Desk, change: PathChange, *, back: bool) -> list[Command]:
+    """One address alone over the satellite; the route to its centre is left as it is."""
+    hop, network = next_hop(desk.topology, change.router, change.line_after), f"{change.address}/32"
+    values = {"network": network, "hop": hop}
+    key = "host_route_off" if back else "host_route_on"
+    if not is_driven(desk.topology, change.router):
+        return [_said(desk, f"{key}_by_hand", values, seen=(hop,))]
+    act = f"ip route del {network} via {hop}" if back else f"ip route add {network} via {hop}"
+    text = f"{act}\nip route show exact {network}; echo END"
+    return [_said(desk, key, values, text=text, seen=("END",) if back else (f"via {hop}", "END"))]
+
+
 def route_look(desk: Desk, router: str, address: str, line: str, within_s: float) -> Command:
     """Which way a router sends what goes to a front."""
     hop = next_hop(desk.topology, router, line)

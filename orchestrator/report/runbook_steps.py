@@ -161,15 +161,16 @@ def fault(desk: Desk) -> str:
 
 def _path(desk: Desk, step: Step) -> Content:
     wanted = {target.name for target in step.targets}
-    changes = [item for item in desk.plan.paths if f"{item.router}/{item.centre}" in wanted]
+    changes = [item for item in desk.plan.paths if item.name in wanted]
     back = step.phase is Phase.RESTORING
     return (desk.texts("say.path"),), tuple(_path_block(desk, step, item, back=back) for item in changes)
 
 
 def _path_block(desk: Desk, step: Step, change: PathChange, *, back: bool) -> Block:
-    commands = on_router.move_path(desk, change, back=back)
+    move = on_router.host_route if change.address else on_router.move_path
+    commands = move(desk, change, back=back)
     facts = ((desk.texts("fact.why"), desk.texts.of(change.reason)),)
-    return router_block(desk, f"{step.id}/{change.router}-{change.centre}", change.router, commands, facts)
+    return router_block(desk, f"{step.id}/{change.name.replace('/', '-')}", change.router, commands, facts)
 
 
 def _repoint(desk: Desk, step: Step) -> Content:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from orchestrator.model.record import SurpriseRecord
 from orchestrator.report.context import Context
 from orchestrator.report.tones import Tone
 
@@ -32,12 +33,16 @@ class LoginRow:
 
 @dataclass(frozen=True)
 class Truth:
-    """`logins`: the first of all, `hidden` more are left out; `remarkable`: those that are no plain log-in."""
+    """`surprises`: failures made behind the run's back, each in one line.
+
+    `logins`: the first of all, `hidden` more are left out; `remarkable`: those that are no plain log-in.
+    """
 
     figures: tuple[TruthFigure, ...]
     logins: tuple[LoginRow, ...]
     remarkable: tuple[LoginRow, ...]
     total: int
+    surprises: tuple[str, ...] = ()
 
     @property
     def hidden(self) -> int:
@@ -68,7 +73,14 @@ def truth(context: Context) -> Truth | None:
     )
     rows = tuple(_login(context, item) for item in logins)
     remarkable = tuple(row for row in rows if row.tone != "good")
-    return Truth(figures, rows[:LOGINS_SHOWN], remarkable[:LOGINS_SHOWN], len(rows))
+    surprises = tuple(_surprise(context, item) for item in context.record.surprises)
+    return Truth(figures, rows[:LOGINS_SHOWN], remarkable[:LOGINS_SHOWN], len(rows), surprises)
+
+
+def _surprise(context: Context, item: SurpriseRecord) -> str:
+    texts, moments = context.texts, context.moments
+    over = texts("truth.surprise_lifted", at=moments.stamp(item.lifted_at)) if item.lifted_at else None
+    return texts("truth.surprise", what=item.text, at=moments.stamp(item.at), over=over or texts("truth.surprise_on"))
 
 
 def _figure(context: Context, name: str, value: int | None, *, harmful: bool) -> TruthFigure:

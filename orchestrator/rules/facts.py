@@ -16,10 +16,31 @@ SOON_DAYS: Final = 60  # our choice: an order, an assessment or a certificate ta
 
 
 @dataclass(frozen=True)
+class LiveGateway:
+    """`sessions`: far ends as `address:port`; None: the account may not see them. `version`: None: it does not say."""
+
+    running: bool
+    sessions: tuple[str, ...] | None = ()
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class LiveHost:
+    """A gateway host or CE router. `default_routes`: next hops, or the device; `gateways`: by id."""
+
+    clock_offset_s: float = 0.0  # its clock minus ours, as far as it is certain
+    default_routes: tuple[str, ...] = ()
+    gateways: Mapping[str, LiveGateway] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Live:
     """What was read from the hosts themselves. It goes before what is declared."""
 
     versions: Mapping[str, str] = field(default_factory=dict)  # gateway → version that its software says
+    read_at: str = ""  # in the site's time, ISO 8601
+    hosts: Mapping[str, LiveHost] = field(default_factory=dict)
+    unreachable: Mapping[str, str] = field(default_factory=dict)  # host → why
 
 
 @dataclass(frozen=True)

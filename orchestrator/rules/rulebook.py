@@ -3,6 +3,7 @@
 from orchestrator.rules import (
     certificates,
     lines,
+    live,
     logins,
     market_data,
     network,
@@ -32,5 +33,6 @@ RULES = (
 
 
 def audit(facts: Facts) -> list[Finding]:
-    """Findings of every rule, in the order of the rules and of the inventory."""
-    return [finding for rule in RULES for finding in rule.findings(facts)]
+    """Findings of every rule, in the order of the rules and of the inventory; of live rules where hosts were read."""
+    asked = RULES if facts.live is None else (*RULES, *live.RULES)
+    return [finding for rule in asked for finding in rule.findings(facts)]

@@ -26,9 +26,12 @@ def _version_approved(facts: Facts) -> Iterator[Found]:
         if version is None:
             yield not_judged(
                 where,
-                f"{name.zh}的软件版本未登记。",
-                f"{name.en}: the installed version is not entered.",
-                Title(zh="在 software.installed 中登记。", en="Enter it in `software.installed`."),
+                f"{name.zh}的软件版本未登记，或其主机没有应答。",
+                f"{name.en}: the installed version is not entered, or its host did not answer.",
+                Title(
+                    zh="在 software.installed 中登记，或使主机可达。",
+                    en="Enter it in `software.installed`, or make the host answer.",
+                ),
             )
         elif not approved:
             yield not_judged(
@@ -42,8 +45,11 @@ def _version_approved(facts: Facts) -> Iterator[Found]:
 
 
 def _version(facts: Facts, gateway: Gateway) -> str | None:
+    """None: nobody knows; a host that was asked and did not answer is not judged by what is declared."""
     if facts.live is not None and gateway.id in facts.live.versions:
         return facts.live.versions[gateway.id]
+    if facts.live is not None and gateway.host in facts.live.unreachable:
+        return None
     return next((item.version for item in facts.records.software.installed if item.gateway == gateway.id), None)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.errors import Refused
-from orchestrator.model.drill import FaultManner
+from orchestrator.model.drill import CertificateCause, FaultManner
 from orchestrator.model.plan import Fault, digest_of
-from orchestrator.model.topology import Topology
+from orchestrator.model.topology import Front, Topology
 from orchestrator.twin.layout import centre_space, host_space, line_space, router_space
 
 _SILENCE = """
@@ -37,17 +37,38 @@ add rule inet {table} passes meta l4proto tcp reject with tcp reset
 """
 
 
+_SOME_FRONTS = """
+add table inet {table}
+add chain inet {table} enters {{ type filter hook input priority -400; policy accept; }}
+add chain inet {table} leaves {{ type filter hook output priority -400; policy accept; }}
+"""
+
+
+def _silent_front(front: Front) -> str:
+    """Nothing reaches it and nothing leaves it, while its centre is there."""
+    if front.group is not None:
+        return f"add rule inet {{table}} leaves ip saddr {front.address} ip daddr {front.group} drop\n"
+    here, port = front.address, front.port
+    return (
+        f"add rule inet {{table}} enters ip daddr {here} tcp dport {port} drop\n"
+        f"add rule inet {{table}} leaves ip saddr {here} tcp sport {port} drop\n"
+    )
+
+
 FrontManner = Literal["hang", "refuse"]
 
 
 @dataclass(frozen=True)
 class Effects:
-    """`rules`: nft commands by namespace. `fronts`: manner ("hang", "refuse") by front. `frozen`: hosts."""
+    """`rules`: nft commands by namespace. `fronts`: manner ("hang", "refuse") by front. `frozen`: hosts.
+    `certificates`: those that cannot be used, each with why.
+    """
 
     table: str
     rules: dict[str, str] = field(default_factory=dict)
     fronts: dict[str, FrontManner] = field(default_factory=dict)
     frozen: tuple[str, ...] = ()
+    certificates: dict[str, CertificateCause] = field(default_factory=dict)
 
 
 def fault_key(fault: Fault) -> str:
@@ -69,7 +90,11 @@ def effects(topology: Topology, fault: Fault) -> Effects:
         rules |= dict.fromkeys((*map(line_space, lines), *hosts), _FORWARDS_NOTHING)
     else:
         rules = dict.fromkeys((*map(centre_space, fault.centres), *map(line_space, lines), *hosts), _SILENCE)
-    return Effects(table, {space: text.format(table=table) for space, text in rules.items()})
+    for name in fault.fronts:
+        space = centre_space(topology.front[name].centre)
+        rules[space] = rules.get(space, _SOME_FRONTS) + _silent_front(topology.front[name])
+    causes = dict.fromkeys(fault.certificates, fault.cause) if fault.cause else {}
+    return Effects(table, {space: text.format(table=table) for space, text in rules.items()}, certificates=causes)
 
 
 def _misbehaving(topology: Topology, fault: Fault, table: str, lines: set[str]) -> Effects:
@@ -95,6 +120,8 @@ def _known(topology: Topology, fault: Fault) -> None:
         ("carrier", fault.carriers, topology.carrier),
         ("line", fault.lines, topology.line),
         ("host", fault.hosts, machines),
+        ("front", fault.fronts, topology.front),
+        ("certificate", fault.certificates, {item.id: item for item in topology.certificates}),
     ):
         for name in names:
             if name not in known:

@@ -8,11 +8,12 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from orchestrator.model.drill import CertificateCause
 from orchestrator.model.topology import Front, GatewayClass, Topology
 from orchestrator.twin.exchange_front import BACKLOG, Connection, FrontServer, Manner
 from orchestrator.twin.gateway_processes import lives, receiving
@@ -22,6 +23,11 @@ from orchestrator.twin.wire import Logon, MarketData, fingerprint, framing
 MARKET_DATA_INTERVAL_S = 0.2  # our choice: fine enough for a gap in tenths of a second
 SWEEP_INTERVAL_S = 0.1  # our choice; a timeout is stamped with the moment it ran out, not with the sweep's
 MULTICAST_TTL = 16
+# SSE-5.3: a certificate that is issued again is revoked; what is lost or damaged is not, before that.
+_REFUSED = {
+    CertificateCause.EXPIRED: "certificate has expired",
+    CertificateCause.REISSUE: "certificate is revoked",
+}
 MARKET_DATA = (GatewayClass.MARKET_DATA_TCP, GatewayClass.MARKET_DATA_MULTICAST, GatewayClass.MDGW)
 
 
@@ -52,6 +58,7 @@ class Exchange:
         self._servers: dict[str, FrontServer] = {}
         self._senders: dict[str, socket.socket] = {}
         self._manners: dict[str, Manner | None] = {}
+        self._causes: dict[str, CertificateCause] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -85,6 +92,16 @@ class Exchange:
             self._manners[name] = manner
             if name in self._servers:
                 self._servers[name].set_manner(manner)
+
+    def set_causes(self, causes: Mapping[str, CertificateCause]) -> None:
+        """Certificates that cannot be used, and why: a session that stands with one ends. What has expired or was
+        revoked is refused from now on.
+        """
+        new = {name for name in causes if name not in self._causes}
+        self._causes = dict(causes)
+        for session in self._registry.using(new):
+            if session in self._connections:
+                self._connections[session].ended("the certificate cannot be used")
 
     def truth(self) -> dict[str, Any]:
         """Everything that happened and what is so now, as plain data. Lines of sessions are asked for afresh."""
@@ -171,6 +188,9 @@ class Exchange:
             return f"protocol {logon.protocol} at a front for {front.protocol}"
         if logon.certificate and logon.certificate not in self._certificates:
             return "unknown certificate"
+        cause = self._causes.get(self._certificates.get(logon.certificate, ""))
+        if cause in _REFUSED:
+            return _REFUSED[cause]
         return "" if logon.heartbeat_s > 0 else "heartbeat interval missing"
 
     async def _publish(self) -> None:

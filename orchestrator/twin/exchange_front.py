@@ -199,6 +199,11 @@ class Connection(asyncio.Protocol):
         if not self._server.is_silent:
             self._say_goodbye(Logout(STATUS_KICKED, "logged in elsewhere"))
 
+    def ended(self, reason: str) -> None:
+        """The exchange ends the session. A silent front cannot say so."""
+        if not self._server.is_silent:
+            self._say_goodbye(Logout(STATUS_REJECTED, reason))
+
     def reset(self) -> None:
         """Close with RST at once."""
         self._finish(End.CLOSED)

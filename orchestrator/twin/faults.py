@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.model.drill import CertificateCause
 from orchestrator.model.plan import Fault
 from orchestrator.model.topology import Topology
 from orchestrator.twin.effects import Effects, FrontManner, effects, fault_key
@@ -13,6 +14,7 @@ from orchestrator.twin.freezer import Freezer
 from orchestrator.twin.nft import Nft
 
 SetManner = Callable[[Sequence[str], FrontManner | None], None]
+SetCauses = Callable[[Mapping[str, CertificateCause]], None]
 
 
 @dataclass
@@ -28,10 +30,18 @@ class _Armed:
 class Faults:
     """Injects and lifts. Both are idempotent; faults may overlap and are lifted one by one."""
 
-    def __init__(self, topology: Topology, nft: Nft, set_manner: SetManner, freezer: Freezer) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        nft: Nft,
+        set_manner: SetManner,
+        freezer: Freezer,
+        set_causes: SetCauses = lambda _: None,
+    ) -> None:
         self._topology = topology
         self._nft = nft
         self._set_manner = set_manner
+        self._set_causes = set_causes
         self._freezer = freezer
         self._armed: dict[str, _Armed] = {}
         self._lapsed: list[dict[str, Any]] = []
@@ -64,6 +74,7 @@ class Faults:
         if armed.dead_man:
             armed.dead_man.cancel()
         self._set_manners(armed.effects)
+        self._set_certificates(armed.effects)
         still = self.frozen()
         for host in armed.effects.frozen:
             if host not in still:
@@ -99,6 +110,7 @@ class Faults:
         for space, rules in wanted.rules.items():
             self._nft.run(space, rules)
         self._set_manners(wanted)
+        self._set_certificates(wanted)
         for host in wanted.frozen:
             self._freezer.freeze_host(host)
 
@@ -115,6 +127,12 @@ class Faults:
         fault = self._armed[key].fault
         self.lift(fault)
         self._lapsed.append({"fault": _plain(fault), "at": time.time()})
+
+    def _set_certificates(self, changed: Effects) -> None:
+        """Each certificate cannot be used for the cause of the newest fault that is still on."""
+        if changed.certificates:
+            causes = {name: why for armed in self._armed.values() for name, why in armed.effects.certificates.items()}
+            self._set_causes(causes)
 
     def _set_manners(self, changed: Effects) -> None:
         """Each front takes the manner of the newest fault that is still on."""

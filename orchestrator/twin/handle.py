@@ -131,6 +131,15 @@ class Twin:
         """Idempotent. Refused EPOCH as for `inject`."""
         ask(self.folder, "lift", fault=fault.model_dump(mode="json"), run=run, epoch=epoch)
 
+    def surprise(self, fault: Fault, text: str) -> None:
+        """Break something behind the back of every run: none renews or lifts it, and the ground truth tells of it."""
+        ask(self.folder, "surprise", fault=fault.model_dump(mode="json"), text=text)
+
+    def lift_surprises(self) -> list[str]:
+        """Lift what `surprise` has broken; what each was asked for as."""
+        result: list[str] = ask(self.folder, "surprise_over")
+        return result
+
     def is_on(self, fault: Fault, run: str | None = None, epoch: int | None = None) -> bool:
         """Whether it was injected and neither lifted nor lifted by its dead-man since. Refused EPOCH as above."""
         return bool(ask(self.folder, "is_on", fault=fault.model_dump(mode="json"), run=run, epoch=epoch))

@@ -12,7 +12,7 @@ instance), or was left behind on the same host and number by a process that is d
 duplicate even if the old process is dead: whoever moved the number did not wait for its release.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -139,6 +139,10 @@ class Registry:
     def holds(self, session: int) -> bool:
         """Whether the session is still there."""
         return session in self._sessions
+
+    def using(self, certificates: Collection[str]) -> list[int]:
+        """The sessions that stand with one of these certificates."""
+        return [key for key, item in self._sessions.items() if item.attempt.certificate in certificates]
 
     def current(self) -> list[Attempt]:
         """The logons whose sessions are there now, oldest first."""

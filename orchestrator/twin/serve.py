@@ -4,13 +4,14 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Refused
-from orchestrator.model.drill import FaultManner
+from orchestrator.model.drill import CertificateCause, FaultManner
 from orchestrator.model.plan import Fault
 from orchestrator.twin.birdctl import sessions, waiting
 from orchestrator.twin.epochs import Epochs
@@ -26,6 +27,8 @@ from orchestrator.twin.nft import Nft
 from orchestrator.twin.processes import is_alive
 from orchestrator.twin.sshd import Sshd
 from orchestrator.twin.state import SOCKET
+from orchestrator.twin.surprises import Surprises
+from orchestrator.twin.tokens import Tokens
 
 _UP_WITHIN_S = 60  # our choice: hundreds of hosts on two cores
 _LOOK_EVERY_S = 0.02
@@ -44,7 +47,14 @@ async def serve(machine: Machine, folder: Path, lease_s: float, ready: Callable[
     users = {name: spec.users[0] for name, spec in machine.specs.items()}
     freezer = Freezer(machine.processes)
     gateways = Gateways(machine.topology, machine.processes, users, freezer)
-    faults = Faults(machine.topology, nft, exchange.set_manner, freezer)
+    tokens = Tokens(machine.topology, machine.processes)
+
+    def set_causes(causes: Mapping[str, CertificateCause]) -> None:
+        """The hosts first: who is thrown out must not come back with what cannot be used."""
+        tokens.set_causes(causes)
+        exchange.set_causes(causes)
+
+    faults = Faults(machine.topology, nft, exchange.set_manner, freezer, set_causes)
     await exchange.start()
     try:
         async with asyncio.timeout(_UP_WITHIN_S):
@@ -53,16 +63,19 @@ async def serve(machine: Machine, folder: Path, lease_s: float, ready: Callable[
         found = f"{_bfd(machine)} BFD sessions"
         raise Refused("TWIN_FAILED", f"expected all to be up within {_UP_WITHIN_S} s, found {found}") from error
     sshd = Sshd(machine.specs, machine.processes, freezer)
-    desk = _Desk(machine, gateways, faults, sshd, lambda _: _truth(lines, exchange, faults), lease_s)
+    surprises = Surprises(faults)
+    truth = partial(_truth, lines, exchange, faults, surprises)
+    desk = _Desk(machine, gateways, faults, sshd, lambda _: truth() | {"pin_attempts": tokens.pin_attempts()}, lease_s)
+    desk.serves_surprises(surprises)
     server = await asyncio.start_unix_server(desk.serve, folder / SOCKET, limit=_LONGEST_REQUEST)
     async with server:
         ready()
         await desk.until_end()
 
 
-def _truth(lines: LineTruth, exchange: Exchange, faults: Faults) -> dict[str, Any]:
+def _truth(lines: LineTruth, exchange: Exchange, faults: Faults, surprises: Surprises) -> dict[str, Any]:
     with lines.listed_once():
-        return exchange.truth() | {"lapsed": faults.lapsed()}
+        return exchange.truth() | {"lapsed": faults.lapsed()} | surprises.truth()
 
 
 async def _bring_up(machine: Machine, gateways: Gateways) -> None:
@@ -141,6 +154,11 @@ class _Desk:
             "freeze_sshd": lambda request: sshd.freeze(request["host"]),
             "thaw_sshd": lambda request: sshd.thaw(request["host"]),
         }
+
+    def serves_surprises(self, surprises: Surprises) -> None:
+        """They belong to no run."""
+        self._operations["surprise"] = lambda request: surprises.make(_fault(request), request["text"])
+        self._operations["surprise_over"] = lambda _: surprises.lift()
 
     def _of_its_run(self, operation: Operation) -> Operation:
         """Refused to an orchestrator that has lost its run; `run` and `epoch` are left out by who is of no run."""

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import DefinitionError
-from orchestrator.model.topology import Gateway, ServiceManager, Topology, fill
+from orchestrator.model.topology import (
+    Certificate,
+    CertificateKind,
+    Gateway,
+    ServiceManager,
+    Topology,
+    certificate_text,
+    fill,
+)
 from orchestrator.twin.vendor_sample import filled_config, sample
 from orchestrator.twin.wire import fingerprint
 
@@ -64,6 +72,7 @@ def settings(topology: Topology, gateway: Gateway) -> dict[str, Any]:
         "class": gateway.gateway_class.value,
         "protocol": gateway.protocol.value,
         "certificate": fingerprint(gateway.certificate) if gateway.certificate else "",
+        "certificates": _certificates(topology, gateway),
         "address": str(topology.host[gateway.host].site_address),
         "heartbeat_s": max(1, math.ceil(profile.heartbeat_s)),  # a logon carries whole seconds
         "connect_timeout_s": profile.connect_timeout_s or CONNECT_TIMEOUT_S,
@@ -82,7 +91,9 @@ def settings(topology: Topology, gateway: Gateway) -> dict[str, Any]:
 def _install_gateway(root: Path, topology: Topology, gateway: Gateway) -> set[Path]:
     wanted = settings(topology, gateway)
     config = topology.profiles[gateway.profile].config
-    vendor_file = sample(config, gateway, [topology.front[name].endpoint for name in gateway.servers])
+    used = next((item for item in topology.certificates if item.id == gateway.certificate), None)
+    named = certificate_text(topology.profiles[gateway.profile], used) if used else None
+    vendor_file = sample(config, gateway, [topology.front[name].endpoint for name in gateway.servers], named)
     _write(root, wanted["config"]["path"], vendor_file)
     _write(root, f"{SETTINGS}/gateway-{gateway.id}.json", json.dumps(wanted, ensure_ascii=False, indent=1).encode())
     for command in (wanted["start"], wanted["stop"], wanted["version"]):
@@ -94,6 +105,22 @@ def _install_gateway(root: Path, topology: Topology, gateway: Gateway) -> set[Pa
     return folders
 
 
+def _certificates(topology: Topology, gateway: Gateway) -> dict[str, dict[str, Any]]:
+    """By what names each in the vendor's file: those of the gateway that are on its host."""
+    held = [item for item in topology.certificates if item.id in gateway.certificates]
+    profile = topology.profiles[gateway.profile]
+    return {
+        certificate_text(profile, item) or item.id: _certificate(item)
+        for item in held
+        if item.host in (None, gateway.host)
+    }
+
+
+def _certificate(certificate: Certificate) -> dict[str, Any]:
+    is_ekey = certificate.kind is CertificateKind.EKEY
+    return {"id": certificate.id, "fingerprint": fingerprint(certificate.id), "ekey": is_ekey}
+
+
 @cache
 def library() -> dict[str, bytes]:
     """The programs, compiled for the hosts' Python: compiling at each start would be part of every outage.
@@ -101,7 +128,8 @@ def library() -> dict[str, bytes]:
     Compiled once for each process: call it before processes are forked that install a host each.
     """
     onhost = HERE.parents[1] / "playbooks" / "onhost"
-    sources = [*(HERE / "programs").glob("[a-z]*.py"), HERE / "wire.py", onhost / "vendor_file.py"]
+    sources = [*(HERE / "programs").glob("[a-z]*.py"), HERE / "wire.py"]
+    sources += [onhost / "vendor_file.py", onhost / "vendor_certificate.py"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for source in sources:

@@ -7,15 +7,20 @@ not keep everything else byte for byte is seen.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from orchestrator.model.topology import ConfigFile, Gateway, ListFormat, fill
+from orchestrator.model.topology import CertificateSpot, ConfigFile, Gateway, ListFormat, fill
 
 Lines = Iterator[str]
 
 
-def sample(config: ConfigFile, gateway: Gateway, endpoints: Sequence[str]) -> bytes:
-    """The file's bytes with this list (`address:port` each). GBK comes with CRLF, as Windows programs write it."""
+def sample(config: ConfigFile, gateway: Gateway, endpoints: Sequence[str], certificate: str | None = None) -> bytes:
+    """The file's bytes with this list (`address:port` each) and, where the profile says how, what names the
+    certificate. GBK comes with CRLF, as Windows programs write it.
+    """
     filled = filled_config(config, gateway)
-    lines = _FORMATS[config.format](filled, gateway, [endpoint.rsplit(":", 1) for endpoint in endpoints])
+    pairs = [endpoint.rsplit(":", 1) for endpoint in endpoints]
+    lines = list(_FORMATS[config.format](filled, gateway, pairs))
+    if filled.certificate and certificate:
+        lines = list(_WITH_CERTIFICATE[config.format](filled.certificate, lines, certificate))
     windows = config.encoding.lower() in {"gbk", "gb2312", "gb18030"}
     end = "\r\n" if windows else "\n"
     return "".join(line + end for line in lines).encode(config.encoding, "replace")
@@ -23,9 +28,13 @@ def sample(config: ConfigFile, gateway: Gateway, endpoints: Sequence[str]) -> by
 
 def filled_config(config: ConfigFile, gateway: Gateway) -> ConfigFile:
     """The same with the gateway's number and id put in."""
-    return config.model_copy(
-        update={name: fill(value, gateway) for name, value in config if isinstance(value, str) and name != "format"}
-    )
+    found: dict[str, object] = {
+        name: fill(value, gateway) for name, value in config if isinstance(value, str) and name != "format"
+    }
+    if config.certificate:
+        texts = {name: fill(value, gateway) for name, value in config.certificate if isinstance(value, str)}
+        found["certificate"] = config.certificate.model_copy(update=texts)
+    return config.model_copy(update=found)
 
 
 def _entry(config: ConfigFile, address: str, port: str) -> str:
@@ -125,6 +134,58 @@ def _delimited(config: ConfigFile, gateway: Gateway, pairs: list[list[str]]) -> 
     yield "buffer|4096"
 
 
+def _in_section(spot: CertificateSpot, lines: list[str], name: str) -> Lines:
+    header = f"[{spot.section}]"
+    added = f"{spot.key} = {name}   ; 数字证书"
+    for line in lines:
+        yield line
+        if line == header:
+            yield added
+    if header not in lines:
+        yield from ("", header, added)
+
+
+def _as_property(spot: CertificateSpot, lines: list[str], name: str) -> Lines:
+    yield from (*lines, "# 数字证书", f"{spot.key}={name}")
+
+
+def _on_an_element(spot: CertificateSpot, lines: list[str], name: str) -> Lines:
+    """On an element that is there, or on one of its own below the root."""
+    element = (spot.element or "").strip("/").split("/")[-1]
+    there = any(line.strip().startswith(f"<{element} ") for line in lines)
+    for index, line in enumerate(lines):
+        if line.strip().startswith(f"<{element} "):
+            yield line.replace(f"<{element} ", f'<{element} {spot.attribute}="{name}" ', 1)
+        else:
+            yield line
+        if not there and index and lines[index - 1].startswith("<!--"):
+            yield f'  <{element} {spot.attribute}="{name}"/>'
+
+
+def _as_member(spot: CertificateSpot, lines: list[str], name: str) -> Lines:
+    """Beside the list, where its parent is the same; else the parents that are missing are made at the top."""
+    *parents, last = (spot.pointer or "").split("/")[1:]
+    opening = [f'"{parent}": {{' for parent in parents]
+    at = next((i for i, line in enumerate(lines) if line.strip() == opening[-1]), None) if opening else 0
+    for index, line in enumerate(lines):
+        yield line
+        if index == at:
+            yield f'    "{last}": "{name}",'
+        elif at is None and index == 0:
+            yield f'  {" ".join(opening)}"{last}": "{name}"{"}" * len(opening)},'
+
+
+def _as_line(spot: CertificateSpot, lines: list[str], name: str) -> Lines:
+    yield from (lines[0], f"{spot.prefix}{name}", *lines[1:])
+
+
+_WITH_CERTIFICATE: dict[ListFormat, Callable[[CertificateSpot, list[str], str], Lines]] = {
+    ListFormat.INI: _in_section,
+    ListFormat.PROPERTIES: _as_property,
+    ListFormat.XML: _on_an_element,
+    ListFormat.JSON: _as_member,
+    ListFormat.DELIMITED: _as_line,
+}
 _FORMATS: dict[ListFormat, Callable[[ConfigFile, Gateway, list[list[str]]], Lines]] = {
     ListFormat.INI: _ini,
     ListFormat.PROPERTIES: _properties,

@@ -19,8 +19,10 @@ import attempts
 import fence
 import host_files
 import permit
+import vendor_certificate
 import vendor_file
 import vendor_redaction
+import ways
 from permit import Failure, Refusal
 
 _APPEARS_S = 5.0  # our choice: a process that is not there this long after its start command has not started
@@ -54,6 +56,7 @@ class Job:
             self.result["redacted"] = self._redacted(data)
         self.result["sha256_before"] = self.result["sha256_after"] = host_files.sha256(data)
         self.result["previous"] = self.result["new"] = vendor_file.read_endpoints(data, self.config)
+        self.result["certificate"] = self._certificate(data)
         self.listed = list(self.result["previous"])
         return data
 
@@ -62,9 +65,17 @@ class Job:
         key = bytes.fromhex(self.request["redaction_key"])
         return vendor_redaction.redacted(data, self.config, str(self.spec["number"]), key)
 
+    def _certificate(self, data: bytes) -> Optional[str]:
+        """What names it; None: cannot be read, which keeps nothing from being done but writing it."""
+        try:
+            return vendor_certificate.read_certificate(data, self.config)
+        except ValueError:
+            return None
+
     def expect(self, wanted: bytes) -> None:
         """Note what the file is going to hold."""
         self.result["new"] = vendor_file.read_endpoints(wanted, self.config)
+        self.result["certificate"] = self._certificate(wanted)
         self.listed += [item for item in self.result["new"] if item not in self.listed]
 
 
@@ -150,6 +161,7 @@ def _state(job: Job) -> Tuple[str, str]:
         connecting=now.connecting,
         logged_in=bool(now.pids) and fence.says_logged_in(job.spec, fields),
         status=fields,
+        hops=ways.hops(job.request.get("addresses", ())),
         residue=permit.residue(permit.work_folder(job.request)) + host_files.left_behind(job.config["path"]),
         clock=[time.time(), time.monotonic()],
         python=list(sys.version_info[:3]),
@@ -226,14 +238,21 @@ def _cleanup(job: Job) -> Tuple[str, str]:
 
 
 def _repoint(job: Job) -> Tuple[str, str]:
-    """Put another list in."""
+    """Put another list in, another certificate, or both."""
     before = admit(job)
-    wanted = vendor_file.write_endpoints(before, job.config, job.request["endpoints"])
+    wanted = _asked_for(job, before)
     if wanted == before and is_connected(job):
         return "succeeded", "nothing to do: the list is in force and a session stands"
     if job.request.get("only_if_down") and is_connected(job, job.request["endpoints"]):
         return "skipped", "left alone: it is logged in where it should be"
     return move(job, before, wanted)
+
+
+def _asked_for(job: Job, before: bytes) -> bytes:
+    """The file with the list and, where one is named, the certificate that are asked for."""
+    listed = vendor_file.write_endpoints(before, job.config, job.request["endpoints"])
+    name = job.request.get("certificate")
+    return vendor_certificate.write_certificate(listed, job.config, name) if name else listed
 
 
 def _restore(job: Job) -> Tuple[str, str]:
@@ -249,7 +268,7 @@ def _restore(job: Job) -> Tuple[str, str]:
 def original(job: Job, before: bytes, digest: str) -> bytes:
     kept = permit.original(job.request, digest)
     if kept is None:
-        kept = vendor_file.write_endpoints(before, job.config, job.request["endpoints"])
+        kept = _asked_for(job, before)
     if host_files.sha256(kept) != digest:
         raise Refusal(
             f"expected a file with digest {digest[:12]} to restore, found no copy, and the old list gives another"
@@ -335,6 +354,8 @@ def move(job: Job, before: bytes, wanted: bytes) -> Tuple[str, str]:
         write(job, before, wanted)
         bring_up(job, way_out, forward_left_s(job))
     except (Failure, ValueError, OSError) as error:
+        if _touched(job) and job.request.get("certificate"):
+            raise _stopped_again(job, way_out, str(error)) from error
         if not (job.request.get("rollback") and _touched(job)):
             raise
         raise _roll_back(job, way_out, wanted, _way_back(job, before), str(error)) from error
@@ -432,8 +453,11 @@ def bring_up(job: Job, way_out: fence.Fence, timeout_s: float) -> None:
     _launch(job, way_out)
     seen: Dict[str, Any] = {"session": None, "logged_in": False}
     wanted = job.result["new"]
+    changes_certificate = bool(job.request.get("certificate"))
     reached = may.wait(
-        lambda: _logged_in(job, wanted, old_status, seen), until - time.monotonic(), "waiting for log-in"
+        lambda: (changes_certificate and _is_refused(way_out, log_end)) or _logged_in(job, wanted, old_status, seen),
+        until - time.monotonic(),
+        "waiting for log-in",
     )
     job.result.update(seen, refusals=way_out.refusals_since(log_end))
     if not reached:
@@ -467,6 +491,27 @@ def _logged_in(job: Job, wanted: List[str], old_status: Any, seen: Dict[str, Any
     if seen["logged_in"]:
         job.stamps.mark("logged_in")
     return bool(seen["logged_in"])
+
+
+def _is_refused(way_out: fence.Fence, log_end: int) -> bool:
+    """SSE-5.2: the first refusal is the last; a further try could spend a further PIN attempt."""
+    if way_out.refusals_since(log_end):
+        raise Failure("expected its log-in to be accepted, found it refused: not tried again")
+    return False
+
+
+def _stopped_again(job: Job, way_out: fence.Fence, reason: str) -> Failure:
+    """A gateway that could not log in with its certificate is not left to try again and again by itself."""
+    stamps = job.stamps
+    job.stamps = fence.Stamps()
+    try:
+        take_out(job, way_out)
+    except (Failure, ValueError, OSError) as error:
+        return Failure(f"{reason}; and it is not stopped: {error}")
+    finally:
+        stamps.marks.update({"rollback_" + name: pair for name, pair in job.stamps.marks.items()})
+        job.stamps = stamps
+    return Failure(f"{reason}; it is stopped")
 
 
 def _roll_back(job: Job, way_out: fence.Fence, written: bytes, before: bytes, reason: str) -> Failure:

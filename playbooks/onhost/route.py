@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import attempts
 import permit
+import ways
 from permit import Failure, Refusal
 
 _COMMAND_S = 5.0  # our choice: one `ip` or `nft` command
@@ -117,6 +118,7 @@ def _state(job: Job) -> Tuple[str, str]:
     job.result.update(attempts.past(job.request, [_name(network) for network in networks], lambda: False))
     job.result.update(
         routes={network: current(network) for network in networks},
+        hops=ways.hops(job.request.get("addresses", ())),
         residue=permit.residue(permit.work_folder(job.request)) + fences(),
         clock=[time.time(), time.monotonic()],
         python=list(sys.version_info[:3]),

@@ -81,7 +81,7 @@ def write_endpoints(data: bytes, spec: Dict[str, Any], endpoints: List[str]) -> 
     if _endpoints(text, found) == list(endpoints):
         return data
     changed = _apply(text, _edits(text, found, list(endpoints), spec))
-    written = mark + changed.encode(_codec(mark, spec["encoding"]), "surrogateescape")
+    written = mark + changed.encode(codec_of(mark, spec["encoding"]), "surrogateescape")
     reread = read_endpoints(written, spec)
     if reread != list(endpoints):
         raise ValueError(f"expected to read back {list(endpoints)}, found {reread}: nothing is written")
@@ -91,7 +91,8 @@ def write_endpoints(data: bytes, spec: Dict[str, Any], endpoints: List[str]) -> 
 # Text and bytes
 
 
-def _codec(mark: bytes, encoding: str) -> str:
+def codec_of(mark: bytes, encoding: str) -> str:
+    """The codec of what stands behind the byte order mark."""
     if mark == codecs.BOM_UTF16_BE:
         return "utf-16-be"
     if encoding.lower().replace("_", "-") in ("utf-16", "utf-16-le"):
@@ -105,7 +106,7 @@ def decoded(data: bytes, encoding: str) -> Tuple[bytes, str]:
     if not mark and data.startswith(codecs.BOM_UTF8):
         raise ValueError(f"expected a file in {encoding}, found a UTF-8 byte order mark (line 1)")
     body = data[len(mark) :]
-    codec = _codec(mark, encoding)
+    codec = codec_of(mark, encoding)
     try:
         text = body.decode(codec, "surrogateescape")
     except (UnicodeError, LookupError) as error:
@@ -476,7 +477,7 @@ def _json(text: str, spec: Dict[str, Any]) -> ServerList:
         json.loads(text)
     except ValueError as error:
         raise ValueError(f"expected JSON, found: {error}") from error
-    start = _pointed(text, spec["pointer"])
+    start = pointed(text, spec["pointer"])
     if text[start] != "[":
         raise _error("a list at {}".format(spec["pointer"]), _shape(text[start : start + 20]), text, start)
     entries: List[Entry] = []
@@ -520,7 +521,7 @@ def _members(text: str, start: int) -> Iterator[Tuple[str, int, int]]:
         index += 1
 
 
-def _pointed(text: str, pointer: str) -> int:
+def pointed(text: str, pointer: str) -> int:
     """Where the value at an RFC 6901 pointer begins."""
     position = _blank(text, 0)
     if pointer and not pointer.startswith("/"):

@@ -18,9 +18,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_example_survives_every_single_failure(tmp_path: Path) -> None:
     said = drillctl("whatif", state=tmp_path)
     assert (said.code, said.err) == (0, "")
-    assert "EVERY SINGLE FAILURE 单一故障: 59 failures, 14 gateways" in said.out
+    assert "EVERY SINGLE FAILURE 单一故障: 61 failures, 14 gateways" in said.out
     assert "No single failure loses a gateway" in said.out
-    assert "EVERY TWO TOGETHER 双重故障: 1711 pairs, 79 lose more than their parts" in said.out
+    assert "EVERY TWO TOGETHER 双重故障: 1830 pairs, 115 lose more than their parts" in said.out
     assert "no single addition saves any of them" in said.out
     assert max(len(line) for line in said.out.splitlines() if "lost:" not in line) <= 100
     assert not list(tmp_path.iterdir()), "nothing is kept: no report, no journal"
@@ -57,9 +57,9 @@ def test_one_combination_in_full(tmp_path: Path) -> None:
 def test_json_has_every_failure_and_every_pair_that_is_worse(tmp_path: Path) -> None:
     said = drillctl("whatif", "--json", state=tmp_path)
     found = said.document
-    assert len(found["singles"]) == found["failures"] == 59
+    assert len(found["singles"]) == found["failures"] == 61
     pairs = found["pairs"]
-    assert len(pairs["worst"]) + len(pairs["others"]) == pairs["worse_than_their_parts"] == 79
+    assert len(pairs["worst"]) + len(pairs["others"]) == pairs["worse_than_their_parts"] == 115
     assert pairs["worst"][0]["failures"] == ["router=ce-a", "router=ce-b"]
 
 
@@ -82,6 +82,8 @@ def test_the_page_is_written_and_named(tmp_path: Path) -> None:
         (("--fail", "centre=futian", "--pairs"), "expected it without --pairs"),
         (("--fail", "", "--html", "x.html"), "expected it without --html"),
         (("--html", "no/such/folder/map.html"), "expected a file in a folder that is there"),
+        (("--down", "no-such"), "expected a line (sat-receive, sat-two-way"),
+        (("--fail", "line=sse-tel", "--down", "sse-tel"), "expected a line that --fail does not name"),
         (("--html", "docs"), "expected a file, found a folder"),
     ],
 )

@@ -51,12 +51,14 @@ class Contacts:
     count: int = 0
     dead: bool = False
     seen: list[str] = field(default_factory=list)
+    at_each: Callable[[int], None] = lambda _: None
 
     def touch(self, what: str) -> None:
         if self.dead:
             raise Killed
         self.count += 1
         self.seen.append(what)
+        self.at_each(self.count)
         if self.kill_at in (self.count, what):
             self.dead = True
             raise Killed
@@ -105,6 +107,7 @@ class SimWorld:
     effects: list[tuple[str, str]] = field(default_factory=list)
     by_call: list[tuple[str, str]] = field(default_factory=list)  # (call, target): one effect each
     fault: Fault | None = None
+    second: Fault | None = None  # one that no plan knows of
     moved: dict[tuple[str, str], str] = field(default_factory=dict)
     gateways: dict[str, SimGateway] = field(default_factory=dict)
     abnormal: dict[str, str] = field(default_factory=dict)  # phase → gateway whose login check is abnormal
@@ -144,20 +147,20 @@ class SimWorld:
         for gateway in self.topology.gateways:
             digest = f"digest of {gateway.servers}"
             self.gateways[gateway.id] = SimGateway(gateway.servers, digest, running=gateway.enabled)
-        self._fail_over()
+        self.fail_over()
 
     # -- the truth ------------------------------------------------------------------------------------
 
     def _network(self) -> Network:
-        fault = self.fault
+        faults = [item for item in (self.fault, self.second) if item]
         return Network(
             self.topology,
-            frozenset(fault.centres if fault else ()),
-            frozenset(fault.lines if fault else ()),
+            frozenset(name for item in faults for name in item.centres),
+            frozenset(name for item in faults for name in item.lines),
             self.moved,
         )
 
-    def _fail_over(self, force: Sequence[str] = ()) -> None:
+    def fail_over(self, force: Sequence[str] = ()) -> None:
         """Every running gateway keeps its front while it is reachable, else takes the first of its list that is."""
         network = self._network()
         for name, state in self.gateways.items():
@@ -186,7 +189,7 @@ class SimWorld:
 
     def _tick(self) -> None:
         self.clock.at += STEP_S
-        self._fail_over()
+        self.fail_over()
         self._note_duplicates()
         for name, state in self.gateways.items():
             state.sequence += state.front is not None
@@ -404,7 +407,7 @@ class SimWorld:
         if self.fault is None:
             self.effects.append(("inject", "fault"))
         self.fault = fault
-        self._fail_over()
+        self.fail_over()
         self.contacts.touch("injected")
 
     def fault_is_on(self, fault: Fault) -> bool:
@@ -478,7 +481,7 @@ class SimWorld:
         state.fronts, state.digest, state.running = wanted, f"digest of {wanted}", True
         if step.verb is Verb.REPOINT and name in self.broken_repoint:
             state.dead = True
-        self._fail_over(force=[name])
+        self.fail_over(force=[name])
         outcome = Outcome.FAILED if state.front is None else Outcome.SUCCEEDED
         data = {"changed": True, "stamps": stamps, "sha256_after": state.digest}
         return TargetResult(name, outcome, "" if state.front else "did not come up", data)
@@ -500,7 +503,7 @@ class SimWorld:
             state.running, state.fronts = True, tuple(arguments["fronts"])
         else:
             state.running, state.fronts = False, self.topology.gateway[name].servers
-        self._fail_over()
+        self.fail_over()
         self._note_duplicates()
         return TargetResult(name, Outcome.SUCCEEDED, "", {"changed": True})
 

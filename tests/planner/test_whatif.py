@@ -64,6 +64,9 @@ REPOINTED = ["repoint-1", "repoint-2"]
         ("line=tel-southern", {"untouched": 9, "itself": 5}, []),
         ("line=sse-uni", {"untouched": 12, "switch": 2}, ["paths"]),
         ("satellite=sat-receive", {"untouched": 14}, []),
+        ("room=room-a", {"untouched": 7, "pair": 6, "switch": 1}, ["fence-1", "take-over-1"]),
+        ("room=room-b", {"untouched": 7, "pair": 7}, []),
+        ("room=room-a,room=room-b", {"lost": 14}, []),
         ("router=ce-a", {"untouched": 7, "pair": 6, "switch": 1}, ["fence-1", "take-over-1"]),
         ("router=ce-b", {"untouched": 7, "pair": 7}, []),
         ("host=gw-a1", {"untouched": 13, "switch": 1}, ["fence-1", "take-over-1"]),
@@ -87,7 +90,7 @@ def test_the_example_is_as_known(failed: str, counts: dict[str, int], steps: lis
 
 def test_no_single_failure_of_the_example_loses_a_gateway() -> None:
     lost = {failure.id: answer(failure.id).lost for failure in of_example().failures}
-    assert len(lost) == 59
+    assert len(lost) == 61
     assert not any(lost.values())
 
 
@@ -215,6 +218,32 @@ def test_a_cold_standby_is_given_another_certificate_where_its_own_is_lost() -> 
     assert found.lost == ["sse-md-1", "sse-md-2"]
 
 
+def test_a_room_takes_its_hosts_with_it_wherever_their_router_stands() -> None:
+    """The host is served by the other room's router, which lives on."""
+    topology = changed({"hosts": {"gw-b5": {"room": "room-a", "site_address": "198.19.1.25"}}})
+    assert counted("router=ce-a", topology)["untouched"] == 7
+    found = answer("room=room-a", topology)
+    assert set(found.lost) == {"sse-td-1", "sse-td-2", "sse-md-1", "sse-md-2"}
+    assert "its host gw-b5 fails" in found.verdicts["sse-td-2"].why
+
+
+def test_a_line_that_is_out_already_is_the_normal_day_that_a_failure_comes_on_top_of() -> None:
+    out = WhatIf(TOPOLOGY, TODAY, ("sse-tel",))
+    failed = failures_named(TOPOLOGY, "line=sse-uni")
+    assert out.answer(failed).lost == answer("line=sse-tel,line=sse-uni").lost != []
+    assert answer("line=sse-uni").lost == []
+    assert [item.id for item in WhatIf(TOPOLOGY, TODAY).failures if item not in out.failures] == ["line=sse-tel"]
+
+
+def test_beside_a_line_that_is_out_the_drill_says_the_same() -> None:
+    found = WhatIf(TOPOLOGY, TODAY, ("sse-tel",)).answer(failures_named(TOPOLOGY, "centre=sse-one"))
+    drill = observed(FaultSpec(centres=("sse-one",)))
+    plan = make_plan(TOPOLOGY, "", drill, Request(Mode.REHEARSAL, TODAY, {}, Response.OBSERVE, ("sse-tel",)))
+    assert {name: item.changes[0] for name, item in found.verdicts.items()} == {
+        item.gateway: item for item in plan.affected
+    }
+
+
 def test_a_gateway_without_a_path_before_is_said_and_not_counted() -> None:
     topology = changed({"routers": {"ce-a": {"paths": {"sse-one": [], "sse-two": []}}}})
     assert of(topology).idle == ["sse-td-1", "sse-md-1"]
@@ -233,8 +262,8 @@ def test_the_fast_way_and_the_full_answer_agree() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("futian", "expected KIND=NAME, KIND one of centre, carrier, router"),
-        ("room=room-a", "expected KIND=NAME"),
+        ("futian", "expected KIND=NAME, KIND one of centre, carrier, room, router"),
+        ("building=a", "expected KIND=NAME"),
         ("centre=", "expected a centre of this site (futian, southern, beijing"),
         ("centre=futain", "found 'futain'"),
         ("", "found ''"),

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.model.topology import Topology
-from orchestrator.planner.failures import Failure, lost
+from orchestrator.planner.failures import Failure, FailureKind, lost
 from orchestrator.planner.pairs import Pairs
 from orchestrator.planner.situation import Fate, healthy, judge, situation
 from orchestrator.planner.units import units_of
@@ -33,13 +33,25 @@ specs = st.builds(
 class Whole:
     """Everything planned at once: no form of a unit, no memory, nothing put together."""
 
-    def __init__(self, topology: Topology) -> None:
-        self.topology = topology
-        self.normal = healthy(topology)
+    def __init__(self, topology: Topology, down: tuple[str, ...] = ()) -> None:
+        self.topology, self.down = topology, down
+        self.normal = healthy(topology, down)
         self.units = units_of(topology, TODAY)
 
-    def lost(self, failed: tuple[Failure, ...]) -> frozenset[str]:
-        now = situation(self.topology, self.normal, lost(self.topology, failed), TODAY)
+    def parts(self, failure: Failure) -> list[Failure]:
+        """A room is its routers and its hosts, each of them failing by itself."""
+        if failure.kind is not FailureKind.ROOM:
+            return [failure]
+        routers = [item.id for item in self.topology.routers if item.room == failure.name]
+        hosts = [item.id for item in self.topology.hosts if item.room == failure.name]
+        return [
+            *(Failure(FailureKind.ROUTER, name) for name in routers),
+            *(Failure(FailureKind.HOST, name) for name in hosts),
+        ]
+
+    def lost(self, pair: tuple[Failure, ...]) -> frozenset[str]:
+        failed = [part for item in pair for part in self.parts(item)]
+        now = situation(self.topology, self.normal, lost(self.topology, failed), TODAY, self.down)
         verdicts = {
             name: verdict
             for unit in self.units
@@ -48,9 +60,10 @@ class Whole:
         return frozenset(name for name, verdict in verdicts.items() if verdict.fate is Fate.LOST)
 
 
-def every_pair_is_as_planned_whole(topology: Topology, every: int) -> int:
+def every_pair_is_as_planned_whole(topology: Topology, every: int, down: tuple[str, ...] = ()) -> int:
     """How many pairs lose more than their parts. `every`: only each so many of the pairs that are put together."""
-    pairs, whole = Pairs(WhatIf(topology, TODAY)), Whole(topology)
+    pairs, whole = Pairs(WhatIf(topology, TODAY, down)), Whole(topology, down)
+    assert FailureKind.ROOM in {item.kind for item in pairs.alone}
     for number, pair in enumerate(combinations(pairs.alone, 2)):
         if pair in pairs.known or number % every == 0:
             assert pairs.lost(*pair) == whole.lost(pair), [item.id for item in pair]
@@ -61,6 +74,13 @@ def every_pair_is_as_planned_whole(topology: Topology, every: int) -> int:
 @given(specs)
 def test_every_pair_of_a_small_site_is_as_planned_whole(spec: SiteSpec) -> None:
     every_pair_is_as_planned_whole(topology_of(spec), 7)
+
+
+@few
+@given(specs, st.integers(0, 9))
+def test_every_pair_beside_a_line_that_is_out_already_is_as_planned_whole(spec: SiteSpec, line: int) -> None:
+    topology = topology_of(spec)
+    every_pair_is_as_planned_whole(topology, 7, (topology.lines[line % len(topology.lines)].id,))
 
 
 def test_every_pair_of_the_example_is_as_planned_whole() -> None:

@@ -110,7 +110,7 @@ def world_of(job: Assignment, events: Sequence[Event]) -> WaitingWorld:
     for change in job.plan.gateways:
         if change.gateway in repointed:
             world.gateways[change.gateway].fronts = change.list_after
-    world._fail_over()  # noqa: SLF001 - the site is made as it was left
+    world.fail_over()  # the site is made as it was left
     return world
 
 

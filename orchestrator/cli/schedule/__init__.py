@@ -4,7 +4,7 @@ import typer
 
 from orchestrator.cli.verbs import group_of
 
-_MODULES = ("listing", "following", "due", "ics", "install")
+_MODULES = ("listing", "following", "due", "ics", "install", "decline")
 _VERBS = {"listing": "list", "following": "next"}  # module → verb, where the verb is a word of Python's
 
 schedule = typer.Typer(

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.options import DEFAULT_SITE, Json, Site
+from orchestrator.cli.schedule.decline import declined
 from orchestrator.cli.schedule.reading import Book, From, as_data, book, fault_of, state_of, year
 from orchestrator.model.drill import Mode
 from orchestrator.rules.clauses import clause_register
@@ -32,6 +33,7 @@ def listing(first: From = None, site: Site = DEFAULT_SITE, as_json: Json = False
             "until": str(ends),
             "entries": [as_data(known, entry) for entry in planned],
             "coverage": [_coverage_data(item) for item in served],
+            "declined": declined(known.lines, known.name),
             "not_drilled": [{"name": item.name, "reason": item.reason} for item in known.refused],
         }
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
@@ -41,6 +43,7 @@ def listing(first: From = None, site: Site = DEFAULT_SITE, as_json: Json = False
     console.print(_table(planned))
     _show_coverage(console, served)
     _show_refused(console, known)
+    _show_declined(console, known)
 
 
 def _coverage_data(item: Coverage) -> dict[str, Any]:
@@ -85,3 +88,9 @@ def _said(item: Coverage) -> list[Text]:
 def _show_refused(console: Console, known: Book) -> None:
     for item in known.refused:
         console.print(Text(f"not drilled: {item.name}: {item.reason}", "yellow"))
+
+
+def _show_declined(console: Console, known: Book) -> None:
+    for item in declined(known.lines, known.name):
+        said = f"not taking part: {item['announcement']}, {item['planned_for']}, by {item['by']}: {item['reason']}"
+        console.print(Text(said, "yellow"))

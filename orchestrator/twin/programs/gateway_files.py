@@ -9,6 +9,7 @@ import importlib
 import json
 import math
 import os
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOLDER = "/etc/drillctl-twin"
+PIN_ATTEMPTS = 6  # SSE-5.2
 STATUS_INTERVAL_S = 0.2  # our choice: a sequence alone is written no more often than this
 
 
@@ -53,6 +55,60 @@ class Settings:
         read: Callable[[bytes, dict[str, Any]], list[str]] = importlib.import_module("vendor_file").read_endpoints
         return read(self.under_root(self["config"]["path"]).read_bytes(), self["config"])
 
+    def certificate(self) -> tuple[str, dict[str, Any]]:
+        """What names the certificate in use in the vendor's file, and the certificate; none: ("", {}).
+
+        ValueError where the file names one that this gateway does not have on this host.
+        """
+        read = importlib.import_module("vendor_certificate").read_certificate
+        named = read(self.under_root(self["config"]["path"]).read_bytes(), self["config"])
+        known: dict[str, dict[str, Any]] = self["certificates"]
+        if named is None:
+            return next(
+                ((text, item) for text, item in known.items() if item["fingerprint"] == self["certificate"]), ("", {})
+            )
+        if named not in known:
+            raise ValueError("expected a certificate of this gateway on this host, found another name in its file")
+        return named, known[named]
+
+
+class Token:
+    """What a certificate's private key lies in: an EKey, or a file. `trouble` says why it cannot be used.
+
+    Opening an EKey takes a PIN: each opening is noted beside the status file, where the ground truth finds it. Six
+    wrong ones in a row lock it for good (SSE-5.2).
+    """
+
+    def __init__(self, settings: Settings, certificate: dict[str, Any]) -> None:
+        self._is_ekey = bool(certificate.get("ekey"))
+        name = certificate.get("id", "")
+        self._trouble = settings.under_root(f"{FOLDER}/token-{name}")
+        self._attempts = settings.pid_file.with_name(f"pin-{name}.log")
+
+    def open(self) -> str:
+        """Why it cannot be opened; empty: it is open. Once per start of the gateway."""
+        found = self.trouble()
+        if self._is_ekey:
+            with self._attempts.open("a", encoding="ascii") as file:
+                file.write(f"{time.time():.3f} {'wrong' if found else 'right'}\n")
+        return found
+
+    def trouble(self) -> str:
+        """Why it cannot be used now."""
+        if self._is_ekey and self._is_locked_for_good():
+            return "EKey is locked"
+        try:
+            return self._trouble.read_text(encoding="utf-8").strip()
+        except OSError:
+            return ""
+
+    def _is_locked_for_good(self) -> bool:
+        try:
+            words = [line.split()[1] for line in self._attempts.read_text(encoding="ascii").splitlines()]
+        except OSError:
+            return False
+        return words[-PIN_ATTEMPTS:] == ["wrong"] * PIN_ATTEMPTS
+
 
 class Log:
     """The gateway's own log, in the forms of the site's profile. Opened for each line, so rotation does no harm."""
@@ -66,8 +122,8 @@ class Log:
         self.text(self._forms[name].replace("{endpoint}", endpoint).replace("{*}", detail or "-"))
 
     def text(self, text: str) -> None:
-        time = datetime.now().astimezone().strftime(self._forms["time_format"])
-        line = self._forms["line"].replace("{*}", "INFO").replace("{time}", time).replace("{text}", text)
+        now = datetime.now().astimezone().strftime(self._forms["time_format"])
+        line = self._forms["line"].replace("{*}", "INFO").replace("{time}", now).replace("{text}", text)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -80,6 +136,7 @@ class Status:
         self._form = form
         self._shown: tuple[bool, str] | None = None
         self._sequence: int | None = None
+        self.certificate = ""
         self._stale = False
         self._written_at = -math.inf
 
@@ -108,6 +165,8 @@ class Status:
         up, endpoint = self._shown or (False, "")
         lines = [f"{self._form['logged_in_key']}={self._form['logged_in_value'] if up else 'no'}"]
         lines.append(f"endpoint={endpoint}")
+        if self._form.get("certificate_key") and up:
+            lines.append(f"{self._form['certificate_key']}={self.certificate}")
         if self._form["sequence_key"] and self._sequence is not None:
             lines.append(f"{self._form['sequence_key']}={self._sequence}")
         new = self._path.with_name(self._path.name + ".new")

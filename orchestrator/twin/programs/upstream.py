@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestrator.twin import wire
-    from orchestrator.twin.programs.gateway_files import Log, Settings, Status
+    from orchestrator.twin.programs.gateway_files import Log, Settings, Status, Token
 else:
     import wire
+    from gateway_files import Token
 
 PAUSE_S = 1.0  # our choice: after a refusal, and after a whole round of the list without a login
 LOGOUT_WAIT_S = 1.0
@@ -32,6 +33,7 @@ class State(enum.Enum):
     LOGGING_ON = "logging on"
     UP = "up"
     LEAVING = "leaving"
+    SHUT = "shut"  # its certificate cannot be used: a person has to start it anew
     STOPPED = "stopped"
 
 
@@ -51,6 +53,9 @@ class Upstream:
         self._log = log
         self._status = status
         self._endpoints = settings.endpoints()
+        status.certificate, self._certificate = settings.certificate()
+        self._token = Token(settings, self._certificate)
+        self._token_trouble = self._token.open()
         self._heartbeat_s: int = settings["heartbeat_s"]
         self._index = 0
         self._socket: socket.socket | None = None
@@ -72,6 +77,8 @@ class Upstream:
 
     def deadline(self) -> float:
         """When `tick` has something to do."""
+        if self._state is State.SHUT:
+            return math.inf
         if self._state is State.UP:
             return min(self._beat_at, self._heard_at + 2 * self._heartbeat_s)
         return self._until
@@ -107,6 +114,12 @@ class Upstream:
             self._heard = False
 
     def _connect(self, now: float) -> None:
+        """With a certificate that cannot be used nothing is tried: the next one could lock the EKey."""
+        trouble = self._token_trouble or self._token.trouble()
+        if trouble:
+            self._log.event("refused", self._endpoint(), trouble)
+            self._state = State.SHUT
+            return
         address, _, port = self._endpoint().rpartition(":")
         self._socket = connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         connection.setblocking(False)
@@ -139,7 +152,11 @@ class Upstream:
         settings = self._settings
         self._send(
             wire.Logon(
-                settings["number"], self._heartbeat_s, settings["certificate"], self._instance, settings["protocol"]
+                settings["number"],
+                self._heartbeat_s,
+                self._certificate.get("fingerprint", ""),
+                self._instance,
+                settings["protocol"],
             )
         )
 

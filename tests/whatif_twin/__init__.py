@@ -1,0 +1,1 @@
+"""What-if against the truth: single failures are predicted by the planner, then really made on a twin."""
