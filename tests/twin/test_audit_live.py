@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.loader.site import load_site
 from orchestrator.twin import Twin
 from tests.support.command import Said, drillctl
 from tests.support.sites import ROOT
-from tests.support.twins import files_of, network_of, twin_of
+from tests.support.twins import files_of, network_of, twin_of, until
 
 pytestmark = pytest.mark.twin
 
@@ -23,6 +24,9 @@ LIVE = {"live-one-session", "live-no-default-route", "live-clock"}
 @pytest.fixture(scope="module")
 def twin() -> Iterator[Twin]:
     with twin_of(SITE, "audit-live") as up:
+        gateways = load_site(SITE).topology.gateways
+        wanted = sum(item.enabled and not item.receives_only for item in gateways)
+        until(lambda: len(up.truth()["current"]) == wanted, 60)
         yield up
 
 

@@ -49,7 +49,7 @@ def test_the_next_way_carries_it_and_tcp_is_primary_again(tmp_path: Path, lost: 
     times = {item.gateway: item for item in record.verdict.gateways}
     if lost == "terrestrial":
         assert times["nq-mc-1"].front_during == front
-    clause = next(item for item in record.clauses if item.clause == "SSCC-2.4")
+    clause = next(item for item in record.clauses if item.id == "SSCC-2.4")
     assert clause.result == "passed"
 
 

@@ -5,15 +5,20 @@ from pathlib import Path
 import pytest
 
 from orchestrator.model.verdict import Restoration, RunOutcome
+from orchestrator.twin import Twin
 from tests.support.command import drillctl
 
 pytestmark = [pytest.mark.twin, pytest.mark.usefixtures("own_twins")]
 
 
 def test_a_carrier_that_dies_while_a_centre_is_drilled_is_named_and_the_run_waits_for_a_person(tmp_path: Path) -> None:
-    said = drillctl(
-        "rehearse", "single-centre-failure", "--surprise", "carrier=telecom@switching", "--json", state=tmp_path
-    )
+    try:
+        said = drillctl(
+            "rehearse", "single-centre-failure", "--surprise", "carrier=telecom@switching", "--json", state=tmp_path
+        )
+    finally:
+        for twin in Twin.all():  # a run that waits leaves its twin up
+            twin.down()
     assert said.code == 5, said.err[-3000:]
     record = said.record
     assert (record.verdict.outcome, record.verdict.restoration) == (RunOutcome.ABORTED, Restoration.NOT_PROVED)
