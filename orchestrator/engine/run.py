@@ -228,7 +228,7 @@ class Engine:
         if not progress.touched():
             return None
         to_come = self._acts.fault_is_to_come()
-        return second or self._watch.reason(latest, now, fault_is_to_come=to_come)
+        return self._watch.reason(latest, now, fault_is_to_come=to_come) or second
 
     def _second_failure(self, latest: Mapping[str, Sample], now: float) -> str | None:
         """What the plan does not explain, from when its fault holds on. Before that it is learned what works."""

@@ -80,10 +80,22 @@ def _wrote(item: StepResult, gateway: str) -> bool:
     return item.target == gateway and bool(item.data.get("sha256_after"))
 
 
+def _refuse_other_certificates(past: Past) -> None:
+    """Whether the old one is unlocked or issued again, and under which name, only people know."""
+    changed = [item.gateway for item in past.plan.gateways if item.action is Action.CERTIFICATE]
+    if changed:
+        raise Refused(
+            "CERTIFICATE_BY_HAND",
+            f"run {past.run}: expected moved gateways, found other certificates at {', '.join(changed)}; enter the one "
+            "that is to be used in the inventory and in the vendor's file once it is unlocked or issued again",
+        )
+
+
 def make_failback(topology: Topology, inventory_digest: str, drill: Drill, past: Past, today: date) -> Plan:
     """The plan that brings everything home that an incident has moved. Refused by name where there is none."""
     _refuse_what_is_no_incident(past)
     _refuse_another_site(topology, past.plan)
+    _refuse_other_certificates(past)
     changes = numbered(topology, tuple(_changes(past)))
     paths = _paths(past)
     affected = [change for change in changes if change.action is not Action.NONE]

@@ -49,9 +49,9 @@ def host_route(desk: Desk, change: PathChange, *, back: bool) -> list[Command]:
     """One address alone over the satellite; the route to its centre is left as it is."""
     hop, network = next_hop(desk.topology, change.router, change.line_after), f"{change.address}/32"
     values = {"network": network, "hop": hop}
-    key = "host_route_off" if back else "host_route_on"
+    key, by_hand = ("host_route_off", "host_route_off_by_hand") if back else ("host_route_on", "host_route_on_by_hand")
     if not is_driven(desk.topology, change.router):
-        return [_said(desk, f"{key}_by_hand", values, seen=(hop,))]
+        return [_said(desk, by_hand, values, seen=(hop,))]
     act = f"ip route del {network} via {hop}" if back else f"ip route add {network} via {hop}"
     text = f"{act}\nip route show exact {network}; echo END"
     return [_said(desk, key, values, text=text, seen=("END",) if back else (f"via {hop}", "END"))]

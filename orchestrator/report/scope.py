@@ -85,7 +85,7 @@ def fault_words(context: Context) -> Iterator[str]:
         )
         yield texts("fault.carrier", carrier=context.carrier(name), n=lines)
     if fault.fronts:
-        yield texts("fault.fronts", fronts=texts.joined([context.front(name) for name in fault.fronts]))
+        yield texts("fault.fronts", fronts=texts.joined([_service(context, name) for name in fault.fronts]))
     for name in fault.certificates:
         yield texts("fault.certificate", certificate=name, cause=texts(f"cause.{fault.cause}"))
     if not (fault.centres or fault.carriers):
@@ -93,6 +93,14 @@ def fault_words(context: Context) -> Iterator[str]:
             yield texts("fault.line", line=context.line(name))
     for name in fault.hosts:
         yield texts("fault.host", host=name)
+
+
+def _service(context: Context, name: str) -> str:
+    """A front by its centre and what it serves, as people call it."""
+    front = context.topology.front[name]
+    centre = context.centre(front.centre)
+    service = context.texts(f"service.{'satellite' if front.satellite else front.service}")
+    return f"{centre}{service}" if context.texts.language == "zh" else f"{centre}: {service}"
 
 
 def _left(context: Context) -> list[str]:

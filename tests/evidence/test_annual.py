@@ -287,7 +287,7 @@ def test_a_year_without_anything_says_so_and_has_every_section(known: Register, 
     page = render(found, known.names, "zh")
     assert "本单位未举行实操演练" in page
     assert page.count("<h2>") == 8
-    assert found.counts.scenarios == 15
+    assert found.counts.scenarios == 23
     assert Book(tmp_path / "none").lines == []
 
 

@@ -39,7 +39,12 @@ def test_the_example_comes_to_one_entry_for_each_centre_and_carrier(site: Path) 
 @pytest.mark.parametrize(
     ("old", "new", "field", "said"),
     [
-        ("drill: single-centre-failure", "drill: single-center-failure", "rules.0.drill", "expected a drill (beijing-"),
+        (
+            "drill: single-centre-failure",
+            "drill: single-center-failure",
+            "rules.0.drill",
+            "expected a drill (access-suspended, beijing-",
+        ),
         ("for_each: centre", "for_each: center", "rules.0.for_each", "expected a parameter of single-centre-failure ("),
         ("[SSCC-3.1]", "[SSCC-2.3]", "rules.1.clauses.0", "expected a clause that single-carrier-failure serves ("),
         ("{host: gw-a1}", "{hots: gw-a1}", "rules.3.parameters.hots", "expected a parameter of gateway-host-failure ("),

@@ -54,6 +54,10 @@ def test_the_way_home_is_safe_at_every_step(stage: Stager, drill: str, chosen: d
         pytest.skip("no switchover of this fault can be planned")
     play.world.fault = play.plan.fault
     play.play()
+    if drill == "certificate-failover":
+        with pytest.raises(Refused, match="CERTIFICATE_BY_HAND|RUN_NOT_CLOSED"):
+            made(past_of(play))
+        return
     plan = made(past_of(play))
     order, topology = [step.id for step in plan.steps], SITE.topology
     for step in plan.steps:
