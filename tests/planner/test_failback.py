@@ -55,7 +55,7 @@ def test_the_way_home_is_safe_at_every_step(stage: Stager, drill: str, chosen: d
     play.world.fault = play.plan.fault
     play.play()
     if drill == "certificate-failover":
-        with pytest.raises(Refused, match="CERTIFICATE_BY_HAND|RUN_NOT_CLOSED"):
+        with pytest.raises(Refused, match=r"CERTIFICATE_BY_HAND|RUN_NOT_CLOSED"):
             made(past_of(play))
         return
     plan = made(past_of(play))
