@@ -33,9 +33,9 @@ def test_one_router_is_one_path_and_while_the_fault_lasts_only_the_number_left_i
     before, during, after = shown(record()).rows[0].stages
     assert before is not None
     assert during is not None
-    assert before.own == ("同一路由器 ce-a，视为一条路径", "warn")
+    assert before.own == ("本网关：同一路由器 ce-a，视为一条路径", "warn")
     assert before.pair == ("含热备：2 条独立路径", "good")
-    assert during.own == ("剩余 1 条", "muted")
+    assert during.own == ("本网关：剩余 1 条", "muted")
     assert before == after
     assert [way.tone for way in during.ways] == ["muted", "good"]
     assert during.ways[0].text.endswith("故障中，不计")
