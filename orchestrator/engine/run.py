@@ -184,6 +184,7 @@ class Engine:
         targets = self._needed(step)
         if targets:
             self._must_be_open(step)
+            self._look_once_more(step)
             self._log.enter(step.phase.value)
             found = self._do(step, targets)
             if self._lift_first() and step.verb is Verb.CONFIRM:
@@ -200,6 +201,16 @@ class Engine:
         self._do(lift, lift.targets)
         self._acts.waits.come_to_rest(_REST_S)
         return True
+
+    def _look_once_more(self, step: Step) -> None:
+        """A drill makes no fault beside one that came since the baseline: together they may leave no way at all."""
+        progress = self._log.progress
+        if step.verb is not Verb.INJECT or progress.touched() or progress.now.mode is Mode.INCIDENT:
+            return
+        found = self._acts.waits.unlike_before()
+        self._cut()
+        if found:
+            raise _NotStarted(f"{step.id}: since the baseline something has failed: {'; '.join(found)}")
 
     def _must_be_open(self, step: Step) -> None:
         """Asked again before each step that injects or switches: a window may close, or be taken back, meanwhile. What

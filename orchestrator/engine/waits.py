@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from orchestrator.engine import expect
 from orchestrator.errors import StepFailed
-from orchestrator.measure import GREENS_IN_A_ROW
+from orchestrator.measure import GREENS_IN_A_ROW, front_of
 from orchestrator.model.event import Outcome, RouteSample, Sample
 from orchestrator.model.plan import GatewayChange, Plan, Step
 from orchestrator.model.topology import Topology
@@ -14,6 +14,7 @@ from orchestrator.ports import Measurement, Observations, Snapshot, TargetResult
 _BY_THEMSELVES = ("own_failover", "own_return")  # what does not come by itself is then assisted
 _ANEW_S = 3600.0  # our choice: one wait of the sampler; a longer one is taken up anew
 _SETTLE_S = 10.0  # our choice: how long the sampler may take to have seen everything once
+_LAST_LOOK_S = 5.0  # our choice: three samples take 1.5 s; one that was late is forgiven
 
 
 class Waits:
@@ -89,6 +90,26 @@ class Waits:
                 raise StepFailed("expected the sampler to be at work while a person is waited for, found none")
             self.measurement.wait_for(lambda: self._cut() or has_come(), _ANEW_S)
 
+    def unlike_before(self) -> list[str]:
+        """What is no longer as the baseline had it, a moment before the fault is made: one sentence for each gateway
+        or router, none where all is as it was. Minutes may lie between the two (SSCC-2.2: a drill endangers nothing).
+        """
+        if self._in_a_row(lambda: self._all_back() and self._routes_back(), _LAST_LOOK_S):
+            return []
+        latest, routes = self.latest(), self.latest_routes()
+        moved = [
+            f"{name}: expected its lines as before, found others"
+            for name, lines in sorted(self.before().routers.items())
+            if not expect.routes_are(routes, {name: lines})
+        ]
+        gone = [self._unlike(item, latest.get(item.gateway)) for item in self._seen() if not self._is_back(item)]
+        return [*gone, *moved] or ["expected three samples in a row, found none that are new"]
+
+    def _unlike(self, change: GatewayChange, sample: Sample | None) -> str:
+        home, _ = expect.home_of(self._plan, change)
+        expected = home.front if home else "not running"
+        return f"{change.gateway}: expected {expected}, found {front_of(self._topology, sample) or 'no log-in'}"
+
     def come_to_rest(self, timeout_s: float) -> None:
         """After a fault was lifted: until every gateway works again, or it is over."""
         self._in_a_row(self._all_up, timeout_s)
@@ -130,10 +151,10 @@ class Waits:
         )
 
     def _all_back(self) -> bool:
-        latest = self.latest()
-        return all(
-            expect.is_as_before(self._plan, self._topology, item, latest.get(item.gateway)) for item in self._seen()
-        )
+        return all(self._is_back(item) for item in self._seen())
+
+    def _is_back(self, change: GatewayChange) -> bool:
+        return expect.is_as_before(self._plan, self._topology, change, self.latest().get(change.gateway))
 
     def _not_kept_out(self, gateways: list[str]) -> list[str]:
         """Those not seen logged out since the fault was lifted: a thawed gateway may show stale words at first."""
