@@ -20,13 +20,14 @@ from orchestrator.adapters.first_look import answer
 from orchestrator.adapters.gateway_spec import gateway_spec
 from orchestrator.adapters.ssh import SshSettings, SshTarget, ssh_targets
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.records import LogArchive
 from orchestrator.model.topology import Gateway, Topology, fill
-from orchestrator.rules.facts import Live, LiveGateway, LiveHost
+from orchestrator.rules.facts import Live, LiveArchive, LiveGateway, LiveHost, LivePort
 
 _AT_ONCE = 16  # our choice: hosts that are asked at the same time
 _ANSWER_S = 10.0  # our choice: beyond connecting, for the version commands of a host
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)+(?![\w.])")
-_MODULES = ("processes", "live_facts")  # each stands after those that it imports
+_MODULES = ("processes", "vendor_file", "live_facts")  # each stands after those that it imports
 _PROGRAM = """\
 import json, sys, types
 for name, source in {sources!r}:
@@ -38,11 +39,12 @@ module.main(json.loads({request!r}))
 
 @dataclass(frozen=True)
 class LiveFacts:
-    """How hosts are reached, and what is asked there."""
+    """How hosts are reached, and what is asked there. `archives`: those of the firm's records."""
 
     site: LoadedSite
     ssh: SshSettings
     onhost: Path
+    archives: tuple[LogArchive, ...] = ()
 
     def read(self, at: str, done: Callable[[str, str], None]) -> Live:
         """`at`: when; `done` hears of each host and why it did not answer, if so."""
@@ -81,8 +83,12 @@ class LiveFacts:
 
     def _command(self, target: SshTarget) -> str:
         topology = self.site.topology
-        asked = [_asked(topology, item) for item in topology.scriptable_gateways if item.host == target.name]
-        program = live_facts_program(self.onhost, {"gateways": asked})
+        request = {
+            "gateways": [_asked(topology, item) for item in topology.scriptable_gateways if item.host == target.name],
+            "ports": [str(item.local_address) for item in topology.lines if item.router == target.name],
+            "archives": [item.folder for item in self.archives if item.host == target.name],
+        }
+        program = live_facts_program(self.onhost, request)
         return f"exec {shlex.quote(target.interpreter)} -I -S -c {shlex.quote(program)}"
 
 
@@ -94,9 +100,11 @@ def live_facts_program(onhost: Path, request: dict[str, Any]) -> str:
 
 def _asked(topology: Topology, gateway: Gateway) -> dict[str, Any]:
     version = topology.profiles[gateway.profile].support.version
+    spec = gateway_spec(topology, gateway)
     return {
         "id": gateway.id,
-        "process": gateway_spec(topology, gateway)["service"]["process"],
+        "process": spec["service"]["process"],
+        "config": spec["config"],
         "version": [fill(word, gateway) for word in version] if version else None,
     }
 
@@ -107,10 +115,19 @@ def _host(said: dict[str, Any], offset_s: float) -> LiveHost:
             bool(item["running"]),
             None if item["sessions"] is None else tuple(item["sessions"]),
             version_of(item["version"] or ""),
+            None if item["endpoints"] is None else tuple(item["endpoints"]),
+            str(item["unread"]),
         )
         for name, item in said["gateways"].items()
     }
-    return LiveHost(round(offset_s, 3), tuple(said["default_routes"]), gateways)
+    return LiveHost(
+        clock_offset_s=round(offset_s, 3),
+        default_routes=tuple(said["default_routes"]),
+        gateways=gateways,
+        forwards=tuple(said["forwards"]),
+        ports={address: LivePort(**port) for address, port in said["ports"].items()},
+        archives={folder: LiveArchive(**found) if found else None for folder, found in said["archives"].items()},
+    )
 
 
 def certain_offset_s(least_s: float, most_s: float) -> float:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,8 @@ def audit(
         Path | None, typer.Option("--html", metavar="FILE", help="Write all of it as a page, Chinese and English.")
     ] = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Read versions, sessions, default routes and clocks from the hosts, too.")
+        bool,
+        typer.Option("--live", help="Read lists, sessions, versions, routes, clocks from the hosts, too."),
     ] = False,
     by: Annotated[
         str | None,
@@ -47,7 +49,7 @@ def audit(
     """Judge inventory and records by the clauses of the access specifications; exit 1 where an error is found."""
     places = Places()
     known = places.site(site)
-    found = audited(places, known, platform, live_facts(places, known, by) if live else None)
+    found = audited(places, known, platform, partial(live_facts, places, known, by) if live else None)
     if html is not None:
         _write(html, known, found)
     if as_json:

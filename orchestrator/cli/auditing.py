@@ -1,6 +1,6 @@
 """An audit as command and server make it: with the firm's records, its waivers, and since when findings are open."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from orchestrator.model.records import Export, Records
 from orchestrator.rules.facts import Facts, Live
 from orchestrator.rules.finding import Finding
 from orchestrator.rules.rulebook import audit as judge_inventory
-from orchestrator.rules.seen import dated, seen
+from orchestrator.rules.seen import Seen, dated, seen
 from orchestrator.rules.waivers import IdleWaiver, idle, waive
 from orchestrator.wiring.places import Places
 
@@ -33,18 +33,23 @@ class Audited:
     live: Live | None = None
 
 
-def audited(places: Places, site: LoadedSite, platform: Path | None = None, live: Live | None = None) -> Audited:
+def audited(
+    places: Places, site: LoadedSite, platform: Path | None = None, look: Callable[[Records], Live] | None = None
+) -> Audited:
     """Judge a site today. DefinitionError where records.yml or the platform's export is wrong.
 
-    `platform`: an export in place of the one on record. `live`: what was read from the hosts, if anybody looked.
+    `platform`: an export in place of the one on record. `look`: reads the hosts, with what the firm has on record.
     """
     today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
     records = load_records(site.folder, site.topology, today)
-    facts = Facts(site.topology, today, records, _platform(site.folder, records, platform), live)
+    export = _platform(site.folder, records, platform)
+    live = look(records) if look else None
+    facts = Facts(site.topology, today, records, export, live)
     found = waive(judge_inventory(facts), records.waivers, today)
     history = AuditHistory(places.state(site.topology.site.name))
-    found = dated(found, history.read(), today)
-    _keep(history, found)
+    before = history.read()
+    found = dated(found, before, today)
+    _keep(history, seen(found, before))
     return Audited(today, tuple(found), tuple(idle(found, records.waivers, today)), live)
 
 
@@ -54,9 +59,9 @@ def _platform(folder: Path, records: Records, given: Path | None) -> PlatformExp
     return read_export(file, how) if file else None
 
 
-def _keep(history: AuditHistory, found: Sequence[Finding]) -> None:
+def _keep(history: AuditHistory, found: Seen) -> None:
     """An audit tells what it found also where nothing can be written."""
     try:
-        history.keep(seen(found))
+        history.keep(found)
     except OSError as error:
         typer.echo(f"since when findings are open is not kept: {error}", err=True)

@@ -11,13 +11,14 @@ from orchestrator.adapters.live_facts import LiveFacts
 from orchestrator.cli.support_asked import consent_of
 from orchestrator.errors import Refused
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.records import Records
 from orchestrator.rules.facts import Live
 from orchestrator.twin import Twin
 from orchestrator.wiring.places import Places
 from orchestrator.wiring.runs import ssh_on_site
 
 
-def live_facts(places: Places, site: LoadedSite, by: str | None) -> Live:
+def live_facts(places: Places, site: LoadedSite, by: str | None, records: Records) -> Live:
     """One look at every host. Refused as `triage` is: without access.yml, or without a person's name."""
     twin = Twin.current()
     if twin is None and by is None:
@@ -31,7 +32,8 @@ def live_facts(places: Places, site: LoadedSite, by: str | None) -> Live:
     name = f"audit-{secrets.token_hex(4)}"
     ssh = twin.ssh_settings(name) if twin else ssh_on_site(site, site.folder, name)
     try:
-        return LiveFacts(site, ssh, places.playbooks / "onhost").read(at.isoformat(timespec="seconds"), _told)
+        facts = LiveFacts(site, ssh, places.playbooks / "onhost", records.log_archives)
+        return facts.read(at.isoformat(timespec="seconds"), _told)
     finally:
         if twin is None:
             ssh.close(site)

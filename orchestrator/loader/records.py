@@ -8,7 +8,7 @@ from orchestrator.errors import DefinitionError, Problem
 from orchestrator.loader.document import Document, FieldPath, parse, read
 from orchestrator.model.records import RECORDS, Records
 from orchestrator.model.topology import LineKind, Topology
-from orchestrator.rules.rulebook import RULES
+from orchestrator.rules.rulebook import LIVE_RULES, RULES
 
 _PAST = ("_on", "since")  # how fields end that say when something was done
 
@@ -81,6 +81,9 @@ def _of_devices(records: Records) -> _Named:
     for kind, index, devices in covered:
         for at, name in enumerate(devices):
             yield "host or router", (kind, index, "devices", at), name
+    for index, archive in enumerate(records.log_archives):
+        if archive.host:
+            yield "host or router", ("log_archives", index, "host"), archive.host
 
 
 def _of_platform(records: Records) -> _Named:
@@ -94,7 +97,7 @@ def _of_platform(records: Records) -> _Named:
 
 def _waivers(records: Records) -> Iterator[Problem]:
     """A waiver of a rule that does not exist would bear nothing, unnoticed."""
-    rules = {rule.id for rule in RULES}
+    rules = {rule.id for rule in (*RULES, *LIVE_RULES)}
     for index, waiver in enumerate(records.waivers):
         if waiver.rule not in rules:
             message = f"expected a rule of the audit (docs/reference/audit-rules.md), found {waiver.rule!r}"

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from orchestrator.errors import Problem
-from orchestrator.model.base import AtLeastOne, Frozen, Id, Title
+from orchestrator.model.base import AtLeastOne, Frozen, Id, Title, is_empty
 from orchestrator.model.consistency import InventoryProblems
 from orchestrator.model.topology import GatewayClass
 
@@ -160,6 +160,21 @@ class LogArchive(Frozen):
     where: Words
     since: date
     kept_months: Months
+    host: Annotated[
+        Id | None, Field(exclude_if=is_empty, description="A host or router of topology.yml that reads it for --live")
+    ] = None
+    folder: Annotated[
+        Words | None, Field(exclude_if=is_empty, description="Where the archive is on that host, an absolute path")
+    ] = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.host is None) is not (self.folder is None):
+            found = "host alone" if self.host else "folder alone"
+            raise ValueError(f"expected host and folder together, found {found}")
+        if self.folder is not None and not self.folder.startswith("/"):
+            raise ValueError(f"expected folder to begin with /, found {self.folder}")
+        return self
 
 
 class Assessment(Frozen):

@@ -17,20 +17,43 @@ SOON_DAYS: Final = 60  # our choice: an order, an assessment or a certificate ta
 
 @dataclass(frozen=True)
 class LiveGateway:
-    """`sessions`: far ends as `address:port`; None: the account may not see them. `version`: None: it does not say."""
+    """`sessions`: far ends as `address:port`; None: the account may not see them. `version`: None: it does not say.
+    `endpoints`: the list in its file; None: not read, and `unread` says why.
+    """
 
     running: bool
     sessions: tuple[str, ...] | None = ()
     version: str | None = None
+    endpoints: tuple[str, ...] | None = None
+    unread: str = ""
+
+
+@dataclass(frozen=True)
+class LivePort:
+    """Where a line's address is. `driver`: as the kernel says; `bridge`: a switched port; empty: it does not say."""
+
+    device: str
+    driver: str
+
+
+@dataclass(frozen=True)
+class LiveArchive:
+    """When its oldest and its newest file were last written, in seconds since the epoch."""
+
+    oldest_at: float
+    newest_at: float
 
 
 @dataclass(frozen=True)
 class LiveHost:
-    """A gateway host or CE router. `default_routes`: next hops, or the device; `gateways`: by id."""
+    """A gateway host or CE router. `default_routes`: next hops, or the device, of IPv4 and IPv6; `gateways`: by id."""
 
     clock_offset_s: float = 0.0  # its clock minus ours, as far as it is certain
     default_routes: tuple[str, ...] = ()
     gateways: Mapping[str, LiveGateway] = field(default_factory=dict)
+    forwards: tuple[str, ...] = ()  # "IPv4", "IPv6": what it hands on between networks
+    ports: Mapping[str, LivePort] = field(default_factory=dict)  # by address of a line
+    archives: Mapping[str, LiveArchive | None] = field(default_factory=dict)  # by folder; None: no file was read there
 
 
 @dataclass(frozen=True)

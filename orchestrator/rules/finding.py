@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orchestrator.model.base import Frozen, Id, Title
+from orchestrator.model.base import Frozen, Id, Title, is_empty
 
 
 class Severity(StrEnum):
@@ -46,6 +46,9 @@ class Finding(Frozen):
     mend: Annotated[Title | None, Field(description="What to do; for not_judged, what to add to the inventory")] = None
     waived: Annotated[Waived | None, Field(description="A violation that the firm bears for now")] = None
     first_seen: Annotated[date | None, Field(description="Day on which an audit first found it violated")] = None
+    read_at: Annotated[
+        str | None, Field(exclude_if=is_empty, description="When the hosts said so, in the site's time: live rules")
+    ] = None
 
     @property
     def is_open(self) -> bool:

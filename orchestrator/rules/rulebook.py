@@ -3,7 +3,8 @@
 from orchestrator.rules import (
     certificates,
     lines,
-    live,
+    live_gateways,
+    live_network,
     logins,
     market_data,
     network,
@@ -30,9 +31,13 @@ RULES = (
     *shanghai.RULES,
     *certificates.RULES,
 )
+LIVE_RULES = (*live_gateways.RULES, *live_network.RULES)
 
 
 def audit(facts: Facts) -> list[Finding]:
     """Findings of every rule, in the order of the rules and of the inventory; of live rules where hosts were read."""
-    asked = RULES if facts.live is None else (*RULES, *live.RULES)
-    return [finding for rule in asked for finding in rule.findings(facts)]
+    found = [finding for rule in RULES for finding in rule.findings(facts)]
+    if facts.live is None:
+        return found
+    read_at = {"read_at": facts.live.read_at}
+    return found + [item.model_copy(update=read_at) for rule in LIVE_RULES for item in rule.findings(facts)]

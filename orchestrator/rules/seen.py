@@ -1,6 +1,6 @@
 """How long violations have been open: the day on which an audit first found each. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Literal
 
@@ -38,7 +38,9 @@ def dated(findings: Iterable[Finding], before: Seen, today: date) -> list[Findin
     ]
 
 
-def seen(findings: Iterable[Finding]) -> Seen:
-    """What is to be kept of dated findings."""
-    days = {(item.rule, item.where): item.first_seen for item in findings if item.first_seen is not None}
+def seen(findings: Sequence[Finding], before: Seen) -> Seen:
+    """What is to be kept of dated findings. What a rule found before stays known where it was not asked this time."""
+    asked = {item.rule for item in findings}
+    days = {(item.rule, item.where): item.day for item in before.violations if item.rule not in asked}
+    days |= {(item.rule, item.where): item.first_seen for item in findings if item.first_seen is not None}
     return Seen(violations=tuple(FirstSeen(rule=rule, where=where, day=day) for (rule, where), day in days.items()))

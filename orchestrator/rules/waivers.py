@@ -1,6 +1,6 @@
 """What a firm's waivers come to: which violations they bear today, and which of them bear nothing. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -30,11 +30,12 @@ def _waived(finding: Finding, waiver: Waiver | None) -> Finding:
     return finding.model_copy(update={"waived": borne})
 
 
-def idle(findings: Iterable[Finding], waivers: Iterable[Waiver], today: date) -> Iterator[IdleWaiver]:
-    """Waivers that bear nothing today; people are told of each."""
+def idle(findings: Sequence[Finding], waivers: Iterable[Waiver], today: date) -> Iterator[IdleWaiver]:
+    """Waivers that bear nothing today; people are told of each. One of a rule that was not asked may bear something."""
+    asked = {item.rule for item in findings}
     violated = {(item.rule, item.where) for item in findings if item.result is Result.VIOLATED}
     for waiver in waivers:
         if waiver.until < today:
             yield IdleWaiver(waiver, "expired")
-        elif (waiver.rule, waiver.where) not in violated:
+        elif waiver.rule in asked and (waiver.rule, waiver.where) not in violated:
             yield IdleWaiver(waiver, "unused")

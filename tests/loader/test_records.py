@@ -57,6 +57,9 @@ def test_without_the_file_nothing_is_on_record(folder: Path) -> None:
         ("peak_mbps: 3.1, ", "", "expected peak_mbps and peak_since together"),
         ("person: li,", "person: wang,", "expected each once, found wang again"),
         ("kept_months: 60", "kept_months: sixty", "kept_months"),
+        ("kept_months: 60", "kept_months: 60\n    host: gw-a1", "expected host and folder together, found host alone"),
+        ("kept_months: 60", "kept_months: 60\n    host: gw-a1\n    folder: logs", "expected folder to begin with /"),
+        ("kept_months: 60", "kept_months: 60\n    host: gw-z1\n    folder: /logs", "expected a host or router"),
         ("assessed_on: 2026-04-10", "assessed_on: soon", "assessed_on: expected a valid date"),
     ],
 )  # fmt: skip

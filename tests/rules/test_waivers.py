@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from orchestrator.model.records import Waiver
 from orchestrator.rules.finding import Finding, Result
 from orchestrator.rules.rulebook import audit
-from orchestrator.rules.seen import Seen, dated, seen
+from orchestrator.rules.seen import FirstSeen, Seen, dated, seen
 from orchestrator.rules.waivers import idle, waive
 from tests.rules.facts import EXAMPLE, TODAY, entry, part
 
@@ -53,18 +53,28 @@ def test_a_waiver_of_what_is_in_order_is_said_too() -> None:
 
 def test_a_violation_keeps_its_first_day_and_what_is_mended_is_forgotten() -> None:
     first = dated(audit(FACTS), Seen(), TODAY)
-    kept = seen(first)
+    kept = seen(first, Seen())
     assert {(item.rule, item.where) for item in kept.violations} == set(WHERE.items())
     later = dated(audit(FACTS), kept, TODAY + 21 * DAY)
     assert {item.first_seen for item in later if item.result is Result.VIOLATED} == {TODAY}
     assert all(item.first_seen is None for item in later if item.result is not Result.VIOLATED)
-    mended = seen(dated(audit(EXAMPLE), seen(later), TODAY + 22 * DAY))
+    mended = seen(dated(audit(EXAMPLE), seen(later, kept), TODAY + 22 * DAY), kept)
     assert mended == Seen()
     again = dated(audit(FACTS), mended, TODAY + 23 * DAY)
     assert {item.first_seen for item in again if item.result is Result.VIOLATED} == {TODAY + 23 * DAY}
 
 
+def test_what_a_live_rule_found_stays_known_while_nobody_looks_at_the_hosts() -> None:
+    found = FirstSeen(rule="live-list", where="live.gateways.nq-trade-1.servers", day=TODAY)
+    kept = seen(dated(audit(EXAMPLE), Seen(violations=(found,)), TODAY + DAY), Seen(violations=(found,)))
+    assert kept.violations == (found,)
+
+
+def test_a_waiver_of_a_rule_that_was_not_asked_is_not_idle() -> None:
+    assert list(idle(audit(EXAMPLE), [bearing("live-list", TODAY, "live.gateways.nq-trade-1.servers")], TODAY)) == []
+
+
 def test_a_clock_that_was_put_back_gives_no_day_to_come() -> None:
-    kept = seen(dated(audit(FACTS), Seen(), TODAY))
+    kept = seen(dated(audit(FACTS), Seen(), TODAY), Seen())
     back = dated(audit(FACTS), kept, TODAY - DAY)
     assert {item.first_seen for item in back if item.result is Result.VIOLATED} == {TODAY - DAY}
