@@ -6,22 +6,20 @@ under a guard; each attempt has a private folder of its own, because a used one 
 next run.
 """
 
-import hashlib
 import json
 import os
-import re
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
+from orchestrator.adapters.call_folder import clear, scratch
+from orchestrator.adapters.host_result import HostResult, silent, unreachable, worst
 from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.adapters.ssh import SshSettings, SshTarget, last_words
 from orchestrator.engine import guard
@@ -32,22 +30,6 @@ from orchestrator.model.event import Outcome
 _GRACE_S = 5.0  # our choice: what the child may take beyond the deadline to end what it started
 _ACTION = "onhost"
 _TARGETS = "targets.yml"
-# What ssh says when it never came to run anything. Anything else may have happened in the middle.
-_NEVER_CONNECTED = re.compile(
-    r"ssh: connect to host|Could not resolve hostname|Permission denied|Host key verification failed"
-    r"|kex_exchange_identification|during banner exchange|REMOTE HOST IDENTIFICATION HAS CHANGED"
-)
-_MAY_HAVE_RUN = re.compile(r"not responding|client_loop|closed by remote host|Broken pipe|read from master failed")
-
-
-@dataclass(frozen=True)
-class HostResult:
-    """What came of a playbook on one host. `data["results"]` holds the on-host results, one per request."""
-
-    host: str
-    outcome: Outcome
-    message: str
-    data: dict[str, Any] = field(default_factory=dict)
 
 
 class Ansible:
@@ -98,7 +80,7 @@ class Ansible:
         clear(call_folder)
         how = guard.result(call_folder).ended
         last_words = self._mask.text(_last_words(call_folder))
-        return {host: heard.results.get(host) or _silent(host, how, status, last_words) for host in requests}
+        return {host: heard.results.get(host) or silent(host, how, status, last_words) for host in requests}
 
     def _play(self, folder: Path, playbook: str, check: bool) -> dict[str, Any]:
         return {
@@ -139,7 +121,7 @@ class Ansible:
         return {
             "PATH": programs,
             "HOME": os.environ.get("HOME", "/"),
-            "TMPDIR": str(_scratch(folder)),
+            "TMPDIR": str(scratch(folder.parent)),
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
@@ -155,26 +137,14 @@ class Ansible:
         }
 
 
-def clear(call_folder: Path) -> None:
-    """Take Ansible's temporary files away once its play is over: one that is killed leaves them behind."""
-    shutil.rmtree(_scratch(call_folder.resolve() / "ansible"), ignore_errors=True)
-
-
-def _scratch(folder: Path) -> Path:
-    """A short path, since Ansible makes sockets in it (at most 107 characters); one that follows from the call's
-    folder, so that whoever finds the call lost can take it away.
-    """
-    return Path(tempfile.gettempdir()) / f"drillctl-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
-
-
 def _prepare(folder: Path, play: Mapping[str, Any], requests: Mapping[str, Mapping[str, Any]]) -> None:
     """A fresh private folder: what to play and the hosts' variables, nothing secret. StepFailed: it cannot be made."""
     try:
         shutil.rmtree(folder, ignore_errors=True)  # of one that was prepared and never begun
-        shutil.rmtree(_scratch(folder), ignore_errors=True)
+        shutil.rmtree(scratch(folder.parent), ignore_errors=True)
         for path in (folder.parent, folder):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _scratch(folder).mkdir(mode=0o700)
+        scratch(folder.parent).mkdir(mode=0o700)
         (folder / _TARGETS).write_text(_inventory(requests), encoding="utf-8")
         (folder / "play.json").write_text(json.dumps(play), encoding="utf-8")
     except OSError as error:
@@ -216,57 +186,14 @@ def _result(line: Mapping[str, Any], before: HostResult | None) -> HostResult | 
     result = line.get("res") or {}
     host, message = str(line["host"]), str(result.get("msg") or "")
     if line["event"] == "runner_on_unreachable":
-        return HostResult(host, _unreachable(message), f"unreachable: {last_words(message.encode())}")
+        return HostResult(host, unreachable(message), f"unreachable: {last_words(message.encode())}")
     if line["task_action"] == _ACTION and "results" in result:
-        return HostResult(host, _worst(result["results"]), message, {"results": result["results"]})
+        return HostResult(host, worst(result["results"]), message, {"results": result["results"]})
     if line["event"] != "runner_on_failed":
         return None
     if line["task_action"] == _ACTION:  # it failed without an answer from the host
         return HostResult(host, Outcome.TIMED_OUT if "timedout" in result else Outcome.INDETERMINATE, message)
     return HostResult(host, Outcome.FAILED, message, before.data if before else {})
-
-
-def _unreachable(message: str) -> Outcome:
-    """Failed only where no connection was ever made; else the request may have been carried out."""
-    never = _NEVER_CONNECTED.search(message) and not _MAY_HAVE_RUN.search(message)
-    return Outcome.FAILED if never else Outcome.INDETERMINATE
-
-
-_OUTCOME = {
-    "succeeded": Outcome.SUCCEEDED,
-    "would_change": Outcome.WOULD_CHANGE,
-    "skipped": Outcome.SKIPPED,
-    "failed": Outcome.FAILED,
-    "refused": Outcome.FAILED,
-}
-_FROM_WORST = (Outcome.INDETERMINATE, Outcome.FAILED, Outcome.WOULD_CHANGE, Outcome.SUCCEEDED, Outcome.SKIPPED)
-
-
-def outcome_of(result: Mapping[str, Any]) -> Outcome:
-    """Outcome of one on-host result. A word that is not known is unknown, never success."""
-    return _OUTCOME.get(str(result.get("outcome")), Outcome.INDETERMINATE)
-
-
-def _worst(results: Iterable[Mapping[str, Any]]) -> Outcome:
-    found = {outcome_of(item) for item in results}
-    return next((item for item in _FROM_WORST if item in found), Outcome.INDETERMINATE)
-
-
-def _silent(host: str, how: str, status: str, last_words: str) -> HostResult:
-    """Result of a host that was never heard of. `how` its guard says that the play ended, `status` the play."""
-    outcome, reason = _reason(how, status) or (Outcome.INDETERMINATE, f"ansible ended ({status}){last_words}")
-    return HostResult(host, outcome, f"no result from {host}: {reason}")
-
-
-def _reason(how: str, status: str) -> tuple[Outcome, str] | None:
-    """What ended the play from outside. The guard's word goes first: what it ended said whatever it came to say."""
-    if how == "stopped":
-        return Outcome.INDETERMINATE, "ended because an abort was asked for"
-    if how == "lost":
-        return Outcome.INDETERMINATE, "its guard was killed, and nobody can say how it ended"
-    if "deadline" in (how, status):
-        return Outcome.TIMED_OUT, "the deadline passed"
-    return None
 
 
 def _last_words(folder: Path) -> str:

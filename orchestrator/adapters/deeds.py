@@ -1,6 +1,6 @@
 """How a verb that changes targets is carried out, and how it is found out afterwards what became of it.
 
-Most verbs are one play for all targets at once. One that is several plays implements `Deed` itself.
+Most verbs are one call for all targets at once. One that is several calls implements `Deed` itself.
 """
 
 from collections import defaultdict
@@ -50,15 +50,15 @@ class Request:
 
 
 @dataclass(frozen=True)
-class OnePlay:
-    """A verb that is one play.
+class OneCall:
+    """A verb that is one call.
 
     `change` and `state` ask for the change and for the state of its target (StepFailed: this one is not asked
     for); `became` says what that state means: SUCCEEDED where the change is in force, else FAILED with what was
     found.
     """
 
-    playbook: str
+    what: str
     program: str
     change: Callable[[Scene, Step, Target], Request]
     state: Callable[[Scene, Target], Request]
@@ -77,13 +77,13 @@ class OnePlay:
                 asked[target.name] = self.change(scene, step, target)
             except StepFailed as error:
                 refused.append(TargetResult(target.name, Outcome.FAILED, str(error)))
-        return [*self._ask(player, call, self.playbook, asked, about, step.deadline_s), *refused]
+        return [*self._ask(player, call, self.what, asked, about, step.deadline_s), *refused]
 
     def look(self, player: Player, call: Call, step: Step, attempt: int, scene: Scene) -> list[TargetResult]:
         """A request that is at work ends at its own deadline, so the host waits no longer than that for it."""
         asked = {target.name: self.state(scene, target) for target in step.targets}
         about = {"attempt_of": player.attempt_of(step.id, attempt), "wait_idle_s": step.deadline_s}
-        found = self._ask(player, call, "state.yml", asked, about, step.deadline_s)
+        found = self._ask(player, call, "state", asked, about, step.deadline_s)
         targets = {target.name: target for target in step.targets}
         return [self._settled(item, targets[item.target], scene) for item in found]
 
@@ -91,7 +91,7 @@ class OnePlay:
         self,
         player: Player,
         call: Call,
-        playbook: str,
+        what: str,
         asked: Mapping[str, Request],
         about: Mapping[str, Any],
         deadline_s: float,
@@ -103,7 +103,7 @@ class OnePlay:
         for name, item in asked.items():
             requests[item.host].append({**player.permit(item.op, deadline_s, item.host), **item.fields, **about})
             names[item.host].append(name)
-        found = player.play(call, playbook, dict.fromkeys(requests, self.program), requests, deadline_s)
+        found = player.send(call, what, dict.fromkeys(requests, self.program), requests, deadline_s)
         return [item for host, result in found.items() for item in per_target(result, names[host])]
 
     def _settled(self, found: TargetResult, target: Target, scene: Scene) -> TargetResult:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.adapters.deeds import OnePlay, Request, Scene
+from orchestrator.adapters.deeds import OneCall, Request, Scene
 from orchestrator.adapters.gateway_spec import gateway_spec
 from orchestrator.errors import StepFailed
 from orchestrator.model.drill import Mode
@@ -164,7 +164,7 @@ def _found(state: Mapping[str, Any]) -> str:
     return f"list {', '.join(state['endpoints'])}, {', '.join(words)}, {_session(state)}"
 
 
-REPOINT = OnePlay("repoint.yml", "gateway", _gateway, _gateway_state, _repointed)
-RESTORE = OnePlay("restore.yml", "gateway", _gateway, _gateway_state, _restored)
-RESTART = OnePlay("restart.yml", "gateway", _gateway, _gateway_state, _restarted)
-PATH = OnePlay("path.yml", "route", _path, _path_state, _moved)
+REPOINT = OneCall("repoint", "gateway", _gateway, _gateway_state, _repointed)
+RESTORE = OneCall("restore", "gateway", _gateway, _gateway_state, _restored)
+RESTART = OneCall("restart", "gateway", _gateway, _gateway_state, _restarted)
+PATH = OneCall("path", "route", _path, _path_state, _moved)

@@ -1,16 +1,18 @@
-"""Carries a run's requests to hosts: one guarded play per call, and in each request who sends it."""
+"""Carries a run's requests to hosts: one guarded call each, and in each request who sends it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.adapters.ansible import Ansible, HostResult, outcome_of
+from orchestrator.adapters.ansible import Ansible
+from orchestrator.adapters.hands import Hands
+from orchestrator.adapters.host_result import HostResult, outcome_of
 from orchestrator.engine import guard
 from orchestrator.engine.log import Assignment
 from orchestrator.model.event import Outcome
 from orchestrator.ports import Call, Clock, Fate, TargetResult
 
-_CALL_S = 20.0  # our choice: what a playbook may take beyond what its hosts may take
+_CALL_S = 20.0  # our choice: what a call may take beyond what its hosts may take
 
 Requests = dict[str, list[dict[str, Any]]]  # host → requests, in order
 Names = dict[str, list[str]]  # host → the target of each request
@@ -20,9 +22,15 @@ class Player:
     """Plays on behalf of one orchestrator of one run. `clock_offset_s`: each host's wall clock minus ours."""
 
     def __init__(
-        self, job: Assignment, ansible: Ansible, clock: Clock, clock_offset_s: Callable[[], Mapping[str, float]]
+        self,
+        job: Assignment,
+        ansible: Ansible,
+        hands: Hands,
+        clock: Clock,
+        clock_offset_s: Callable[[], Mapping[str, float]],
     ) -> None:
-        self._job, self._ansible, self._clock, self._clock_offset_s = job, ansible, clock, clock_offset_s
+        self._job, self._ansible, self._hands = job, ansible, hands
+        self._clock, self._clock_offset_s = clock, clock_offset_s
         self._sequence = 0
         self._folders: set[Path] = set()
 
@@ -56,11 +64,19 @@ class Player:
     def play(
         self, call: Call, playbook: str, program: Mapping[str, str], requests: Requests, deadline_s: float
     ) -> dict[str, HostResult]:
-        """`program` is what the host is, "gateway" or "route"; `deadline_s` is what the hosts may take."""
+        """What arms, reads or cleans whole hosts. `program` is what the host is, "gateway" or "route"; `deadline_s` is
+        what the hosts may take.
+        """
         variables = {
             host: {"drill_program": program[host], "drill_requests": items} for host, items in requests.items()
         }
         return self._ansible.play(self.folder(call), playbook, variables, deadline_s + _CALL_S, call.stop)
+
+    def send(
+        self, call: Call, what: str, program: Mapping[str, str], requests: Requests, deadline_s: float
+    ) -> dict[str, HostResult]:
+        """What changes targets, or looks at them: over the connections that arming has opened."""
+        return self._hands.send(self.folder(call), what, program, requests, deadline_s + _CALL_S, call.stop)
 
 
 def per_target(result: HostResult, names: Sequence[str]) -> Iterator[TargetResult]:

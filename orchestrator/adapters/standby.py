@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.adapters.deeds import OnePlay, Request, Scene
+from orchestrator.adapters.deeds import OneCall, Request, Scene
 from orchestrator.adapters.gateway_spec import gateway_spec
 from orchestrator.adapters.player import Names, Player, Requests, answered, per_target
 from orchestrator.errors import StepFailed
@@ -80,7 +80,7 @@ class _Ask:
 
     player: Player
     call: Call
-    playbook: str
+    what: str
     scene: Scene
     about: Mapping[str, Any]
     deadline_s: float
@@ -123,7 +123,7 @@ class _Ask:
     def _play(self, program: str, requests: Requests, names: Names) -> dict[str, list[TargetResult]]:
         if not requests:
             return {}
-        found = self.player.play(self.call, self.playbook, dict.fromkeys(requests, program), requests, self.deadline_s)
+        found = self.player.send(self.call, self.what, dict.fromkeys(requests, program), requests, self.deadline_s)
         return {host: list(per_target(result, names[host])) for host, result in found.items()}
 
 
@@ -143,11 +143,11 @@ class Fence:
         about = {"attempt_of": player.attempt_of(step.id, call.attempt)}
         on_host, on_routers = _parts(call)
         host_s = scene.topology.site.switch_deadline_s
-        first = _Ask(player, on_host, "fence.yml", scene, about, host_s).hosts("block", step.targets)
+        first = _Ask(player, on_host, "fence", scene, about, host_s).hosts("block", step.targets)
         left = [target for target in step.targets if not _is_good(first[target.name])]
         if call.stop():
             return [_by_host(first[target.name]) for target in step.targets]
-        ask = _Ask(player, on_routers, "fence.yml", scene, about, max(step.deadline_s - host_s, BARRIER_S))
+        ask = _Ask(player, on_routers, "fence", scene, about, max(step.deadline_s - host_s, BARRIER_S))
         second = ask.routers("fence", _fenceable(scene, left))
         return [
             _by_routers(scene, target, first[target.name], second) if target in left else _by_host(first[target.name])
@@ -185,9 +185,9 @@ class Unfence:
         about = {"attempt_of": player.attempt_of(step.id, call.attempt)}
         on_host, on_routers = _parts(call)
         host_s = step.deadline_s * _HOST_SHARE
-        first = _Ask(player, on_host, "unfence.yml", scene, about, host_s).hosts("unblock", step.targets)
+        first = _Ask(player, on_host, "unfence", scene, about, host_s).hosts("unblock", step.targets)
         ready = [target for target in step.targets if _is_good(first[target.name])]
-        ask = _Ask(player, on_routers, "unfence.yml", scene, about, step.deadline_s - host_s)
+        ask = _Ask(player, on_routers, "unfence", scene, about, step.deadline_s - host_s)
         second = ask.routers("unfence", _fenceable(scene, ready))
         return [
             _taken_down(target, first[target.name], second) if target in ready else _not_unblocked(first[target.name])
@@ -212,7 +212,7 @@ class Unfence:
 def _standing(player: Player, call: Call, step: Step, attempt: int, scene: Scene) -> tuple[Found, dict[str, Found]]:
     """What hosts and routers say of the fence, and of the attempt."""
     about = {"attempt_of": player.attempt_of(step.id, attempt), "wait_idle_s": step.deadline_s}
-    on_host, on_routers = (_Ask(player, part, "state.yml", scene, about, step.deadline_s) for part in _parts(call))
+    on_host, on_routers = (_Ask(player, part, "state", scene, about, step.deadline_s) for part in _parts(call))
     hosts = on_host.hosts("standing", step.targets)
     return hosts, on_routers.routers("standing", _fenceable(scene, step.targets))
 
@@ -328,5 +328,5 @@ def _kept(found: TargetResult) -> TargetResult | None:
 
 FENCE = Fence()
 UNFENCE = Unfence()
-TAKE_OVER = OnePlay("take_over.yml", "standby", _standby, _standby_state, _taken_over)
-GIVE_BACK = OnePlay("give_back.yml", "standby", _standby, _standby_state, _given_back)
+TAKE_OVER = OneCall("take_over", "standby", _standby, _standby_state, _taken_over)
+GIVE_BACK = OneCall("give_back", "standby", _standby, _standby_state, _given_back)

@@ -1,4 +1,5 @@
-"""World port on real hosts: Ansible changes them, the sampler watches them, testinfra checks them.
+"""World port on real hosts: Ansible arms and reads them, our hands change them, the sampler watches them, testinfra
+checks them.
 
 It knows no drill: it turns a step's targets into requests, one call per step, all hosts at once. The only
 place where anything of a site is changed from. It keeps nothing that the next orchestrator of the run would
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.adapters import hops, moves, standby
-from orchestrator.adapters.ansible import Ansible, clear
+from orchestrator.adapters.ansible import Ansible
+from orchestrator.adapters.call_folder import clear
 from orchestrator.adapters.checks import run_checks
 from orchestrator.adapters.checks_plan import check_context
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.deeds import Deed, Scene
 from orchestrator.adapters.gateway_spec import gateway_spec
+from orchestrator.adapters.hands import Hands
 from orchestrator.adapters.player import Names, Player, Requests, per_target
 from orchestrator.adapters.renewal import Renewal
 from orchestrator.adapters.sampler import Sampler
@@ -87,8 +90,10 @@ class SiteWorld:
         self._site, self._topology, self._tools, self._ssh = site, site.topology, tools, ssh
         self._job, self._fault_maker = job, faults
         self._clock: Clock = SystemClock()
-        ansible = Ansible(site.folder, tools.playbooks, ssh, tools.mask, ssh_targets(site, ssh.access))
-        self._player = Player(job, ansible, self._clock, self._clock_offset_s)
+        targets = ssh_targets(site, ssh.access)
+        ansible = Ansible(site.folder, tools.playbooks, ssh, tools.mask, targets)
+        hands = Hands(tools.playbooks, ssh, targets, tools.mask)
+        self._player = Player(job, ansible, hands, self._clock, self._clock_offset_s)
         self._sampler: Sampler | None = None
         self._renewing: Renewal | None = None
 
@@ -158,6 +163,13 @@ class SiteWorld:
         for host, result in self._player.play(call, playbook, programs, requests, deadline_s).items():
             yield from per_target(result, names[host])
 
+    def _ask(self, call: Call, requests: Requests, names: Names, deadline_s: float) -> Iterator[TargetResult]:
+        if not requests:
+            return
+        programs = {host: self._program(host) for host in requests}
+        for host, result in self._player.send(call, "state", programs, requests, deadline_s).items():
+            yield from per_target(result, names[host])
+
     def _scriptable(self, plan: Plan) -> list[GatewayChange]:
         """What the plan touches and this program may reach."""
         return [change for change in plan.affected if self._topology.hands_of(change.host) is None]
@@ -195,7 +207,7 @@ class SiteWorld:
             request = {"op": "state", "run": self._job.run, "networks": networks, "addresses": addresses}
             requests[router.id].append(request)
             names[router.id].append(router.id)
-        results = list(self._play(call, "state.yml", requests, names, deadline_s))
+        results = list(self._ask(call, requests, names, deadline_s))
         good = {item.target: item.data for item in results if item.outcome is Outcome.SUCCEEDED}
         routes = self._sampler.latest_routes() if self._sampler else {}
         return Snapshot(

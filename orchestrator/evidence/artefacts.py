@@ -101,10 +101,15 @@ def _play(folder: Path, hosts: frozenset[str], text: Text) -> Play:
     playbook = str(asked.get("playbook", ""))
     return Play(
         call=folder.parent.name,
-        playbook=playbook if _WORD.fullmatch(playbook) else "unknown",
+        playbook=word_told(playbook),
         status=", ".join(status) or "never begun",
         events=tuple(sorted(found, key=lambda event: int(event["counter"]))),
     )
+
+
+def word_told(word: object) -> str:
+    """A name of ours."""
+    return word if isinstance(word, str) and _WORD.fullmatch(word) else "unknown"
 
 
 def _said(path: Path) -> str:
@@ -152,7 +157,7 @@ def allowed(event: Mapping[str, Any], project: Path, hosts: frozenset[str], text
         **_form("started", data.get("start"), _TIME),
         **_place(data, project),
         **_duration(data),
-        **(_results(result, text) if action == _OWN_ACTION else {}),
+        **(results_told(result, text) if action == _OWN_ACTION else {}),
     }
 
 
@@ -175,7 +180,8 @@ def _place(data: Mapping[str, Any], project: Path) -> dict[str, str]:
     return _form("at", place, _PLACE)
 
 
-def _results(result: Mapping[str, Any], text: Text) -> dict[str, Any]:
+def results_told(result: Mapping[str, Any], text: Text) -> dict[str, Any]:
+    """Those of our own action."""
     answers = result.get("results")
     return {"results": [_answer(item, text) for item in answers if isinstance(item, dict)]} if answers else {}
 

@@ -18,6 +18,7 @@ from orchestrator.evidence.checks_junit import junit, phases
 from orchestrator.evidence.names import STATEMENTS
 from orchestrator.evidence.people_files import CONFIRMATIONS, approvals, calls, confirmations, decisions
 from orchestrator.evidence.redact import key_of, redacted_yaml, run_key
+from orchestrator.evidence.sends import sends
 from orchestrator.evidence.site_copy import site_copy
 from orchestrator.history import snapshots
 from orchestrator.journal.chain import chain_is_valid
@@ -209,9 +210,17 @@ def _ansible(sources: Sources, record: RunRecord, _events: Sequence[Event]) -> I
         yield f"ansible/{play.call}.txt", play.as_text().encode()
 
 
+def _hands(sources: Sources, record: RunRecord, _events: Sequence[Event]) -> Iterator[tuple[str, bytes]]:
+    topology = record.topology
+    hosts = frozenset({host.id for host in topology.hosts} | {router.id for router in topology.routers})
+    for call in sends(sources.run_folder / "steps", hosts, sources.text):
+        yield f"hands/{call.call}.jsonl", call.as_json_lines().encode()
+        yield f"hands/{call.call}.txt", call.as_text().encode()
+
+
 def _readme(_sources: Sources, record: RunRecord, _events: Sequence[Event]) -> Iterator[tuple[str, bytes]]:
     for language in readme.LANGUAGES:
         yield f"README.{language}.txt", readme.text(language, record).encode()
 
 
-_PARTS = (_record, _journal, _plan, _people, _facts, _configurations, _samples, _checks, _ansible, _readme)
+_PARTS = (_record, _journal, _plan, _people, _facts, _configurations, _samples, _checks, _ansible, _hands, _readme)

@@ -47,6 +47,7 @@ def contents(context: Context) -> tuple[tuple[str, str], ...]:
         "samples/samples.jsonl": "samples",
         "checks/*.junit.xml": "checks",
         "ansible/": "ansible",
+        "hands/": "hands",
         "interlocks.json findings.json": "proofs",
         "ledger/ledger.jsonl": "ledger",
         "certificates/": "certificates",

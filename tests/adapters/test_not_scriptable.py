@@ -64,6 +64,9 @@ class Recording(SiteWorld):
         self.asked = getattr(self, "asked", set()) | set(requests)
         return iter(())
 
+    def _ask(self, call: Call, requests: Requests, names: Names, deadline_s: float) -> Iterator[TargetResult]:
+        return self._play(call, "state", requests, names, deadline_s)
+
 
 def asked(site: LoadedSite, folder: Path, mode: Mode) -> set[str]:
     plan = planned(site, mode)

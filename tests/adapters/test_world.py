@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.adapters.ansible import HostResult
+from orchestrator.adapters.host_result import HostResult
 from orchestrator.adapters.moves import next_hop
 from orchestrator.adapters.player import per_target
 from orchestrator.model.event import Outcome

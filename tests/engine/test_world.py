@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.ansible import Ansible, HostResult
+from orchestrator.adapters.ansible import Ansible
+from orchestrator.adapters.hands import Hands
+from orchestrator.adapters.host_result import HostResult
 from orchestrator.adapters.player import Player, Requests
 from orchestrator.adapters.renewal import Renewal
 from orchestrator.adapters.ssh import SshSettings
@@ -84,6 +86,11 @@ class Answering(Player):
         self.programs.update(program)
         return {host: self._result(host, items) for host, items in requests.items()}
 
+    def send(
+        self, call: Call, what: str, program: Mapping[str, str], requests: Requests, deadline_s: float
+    ) -> dict[str, HostResult]:
+        return self.play(call, what, program, requests, deadline_s)
+
     def _result(self, host: str, items: list[dict[str, Any]]) -> HostResult:
         if host in self.failing:
             return HostResult(host, Outcome.FAILED, "disk full")
@@ -101,7 +108,8 @@ class AnsweringWorld(SiteWorld):
         ssh = SshSettings(folder / "cm")
         super().__init__(SITE, tools, ssh, self.job, self.maker)
         self._clock = self.time = SimClock()
-        self.hosts = Answering(self.job, Ansible(SITE.folder, tools.playbooks, ssh), self.time, dict)
+        ansible, hands = Ansible(SITE.folder, tools.playbooks, ssh), Hands(tools.playbooks, ssh, {})
+        self.hosts = Answering(self.job, ansible, hands, self.time, dict)
         self.hosts.hear()
         self._player = self.hosts
 
@@ -233,7 +241,7 @@ def test_every_change_says_who_asks_for_it_and_which_attempt_it_is(tmp_path: Pat
         [(playbook, requests)] = world.hosts.sent
         sent = [item for items in requests.values() for item in items]
         assert len(sent) == len(step.targets)
-        assert playbook == f"{verb.value}.yml"
+        assert playbook == verb.value
         assert {item["op"] for item in sent} == {verb.value}
         assert {(item["run"], item["token"], item["deadline_s"]) for item in sent} == {("r1", 3, step.deadline_s)}
         assert {tuple(item["attempt_of"].items()) for item in sent} == {
@@ -331,7 +339,7 @@ def test_a_look_asks_about_the_attempt_and_waits_for_a_request_at_work(world: An
     looked(world, step, lambda _: {"outcome": "failed", "message": "x"})
     [(playbook, requests)] = world.hosts.sent
     sent = [item for items in requests.values() for item in items]
-    assert playbook == "state.yml"
+    assert playbook == "state"
     assert {(item["op"], item["wait_idle_s"], item["deadline_s"]) for item in sent} == {
         ("state", step.deadline_s, step.deadline_s)
     }

@@ -2,9 +2,7 @@
 
 import json
 import os
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -13,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.ansible import Ansible, Hearing, HostResult
+from orchestrator.adapters.ansible import Ansible, Hearing
+from orchestrator.adapters.host_result import HostResult
 from orchestrator.engine import guard
 from orchestrator.errors import Refused, StepFailed
-from orchestrator.guarding import processes
 from orchestrator.model.event import Outcome
 from orchestrator.ports import Fate
-from tests.guard.commands import kill_guard, marked, never, swept
+from tests.guard.commands import marked, never, swept
 from tests.playbooks import sshd
 from tests.playbooks.harness import ROOT, Vendor, until
 from tests.playbooks.vendor.front import Front, Registry
@@ -215,40 +213,6 @@ def test_the_callers_environment_stays_with_the_caller(
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "work").iterdir())
 
 
-def test_a_connection_that_breaks_in_the_middle_is_indeterminate(
-    ansible: Plays, server: sshd.Server, vendor: Vendor, fronts: list[Front]
-) -> None:
-    fronts[0].mute = True
-    vendor.spec["release_s"] = 4.0
-    found: dict[str, HostResult] = {}
-    play = threading.Thread(
-        target=lambda: found.update(ansible.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2])}, 40))
-    )
-    play.start()
-    until(lambda: vendor.pid() is None, "stopped", 20)
-    for pid in [item.pid for item in processes.below(server.process.pid)]:
-        os.kill(pid, signal.SIGKILL) if b"sshd" in Path(f"/proc/{pid}/cmdline").read_bytes() else None
-    play.join()
-    assert found["gw-a1"].outcome is Outcome.INDETERMINATE
-    assert found["gw-a1"].message.startswith("unreachable: ")
-    until(lambda: "logged_in=yes" in vendor.status(), "the host has finished by itself", 15)
-
-
-def test_at_the_deadline_everything_is_ended_and_the_outcome_is_unknown(
-    ansible: Plays, server: sshd.Server, vendor: Vendor, fronts: list[Front], tmp_path: Path
-) -> None:
-    fronts[0].mute = True
-    vendor.spec["release_s"] = 8.0
-    begin = time.monotonic()
-    found = ansible.play("repoint.yml", {"gw-a1": repoint(vendor, fronts[2], deadline_s=15)}, 4)["gw-a1"]
-    took = time.monotonic() - begin
-    assert found.outcome is Outcome.TIMED_OUT
-    assert 4 <= took < 7
-    assert [line for line in command_lines() if str(tmp_path / "work") in line] == []
-    assert [line for line in command_lines() if line.startswith("ssh ") and str(server.folder) in line] == []
-    until(lambda: "logged_in=yes" in vendor.status(), "the host has finished by itself", 20)
-
-
 def hang(vendor: Vendor, fronts: list[Front]) -> dict[str, dict[str, object]]:
     """A change that takes eight seconds on its host: the front says nothing, so its release time is waited out."""
     fronts[0].mute = True
@@ -303,48 +267,6 @@ def test_a_play_that_was_begun_before_is_joined_and_nothing_is_sent_again(
     assert found[0].data["results"][0]["new"] == [fronts[2].endpoint]
     assert server.commands() - before == 1
     assert not scratch.exists()
-
-
-def test_a_play_whose_guard_is_killed_ends_itself_and_is_indeterminate(
-    ansible: Plays, vendor: Vendor, fronts: list[Front]
-) -> None:
-    asked = hang(vendor, fronts)
-    killed: list[Path] = []
-
-    def stop() -> bool:
-        if vendor.pid() is None and not killed:
-            killed.append(ansible.folder)
-            kill_guard(ansible.folder)
-            until(lambda: not marked(ansible.folder), "the child has ended all that it started", 3)
-        return False
-
-    found = ansible.play("repoint.yml", asked, 40, stop)["gw-a1"]
-    assert killed
-    assert found.outcome is Outcome.INDETERMINATE
-    assert "its guard was killed" in found.message
-    assert guard.fate(ansible.folder) is Fate.LOST
-
-
-def test_of_a_play_whose_guard_and_child_are_killed_a_sweep_leaves_nothing(
-    ansible: Plays, vendor: Vendor, fronts: list[Front]
-) -> None:
-    asked = hang(vendor, fronts)
-    left: list[int] = []
-
-    def stop() -> bool:
-        if vendor.pid() is None and not left:
-            child = next(item for item in marked(ansible.folder) if b"ansible_child" in _command(item.pid))
-            kill_guard(ansible.folder)
-            with suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGKILL)
-            left.extend(item.pid for item in marked(ansible.folder))
-        return False
-
-    found = ansible.play("repoint.yml", asked, 40, stop)["gw-a1"]
-    assert found.outcome is Outcome.INDETERMINATE
-    assert left, "they had lost everybody who could end them"
-    assert marked(ansible.folder) == []
-    assert [pid for pid in left if processes.find(pid)] == []
 
 
 def _scratch_of(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.ansible import HostResult
+from orchestrator.adapters.host_result import HostResult
 from orchestrator.model.event import Outcome
 from tests.playbooks import sshd
 from tests.playbooks.harness import Vendor

@@ -1,0 +1,115 @@
+"""Carries one program to each of many hosts at once: `python -m orchestrator.adapters.hands_child FOLDER DEADLINE_S`.
+
+`hands.json` in the folder says to which; each program is a file that its `ssh` reads. Connections are those that the
+run has open already (ControlMaster); where there is none, it is made. One JSON line per host on standard output, as
+soon as that host is done, then one with the status: `done`, `deadline`, or `stopped` (SIGTERM, which also comes when
+its guard is killed). Nothing is tried twice.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MARK = b"DRILLCTL-RESULT "  # of playbooks/onhost_program.py, which this program has no time to load
+_MOST_SAID = 4000  # bytes of what went wrong; our choice
+_LOOK_S = 0.1  # our choice: how soon a stop is seen
+
+
+@dataclass
+class _Host:
+    """One connection. Its output goes to files: a connection that is kept for later would hold on to a pipe."""
+
+    name: str
+    began: float
+    end: float
+    process: subprocess.Popen[bytes]
+    said: BinaryIO
+    wrong: BinaryIO
+
+
+def main(folder: Path, deadline_s: float) -> int:
+    """Every host at once, each within its own deadline and all within this one."""
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    end = time.monotonic() + deadline_s
+    ask = json.loads((folder / "hands.json").read_text(encoding="utf-8"))
+    look = select.poll()
+    hosts: dict[int, _Host] = {}
+    for item in ask["hosts"]:
+        host = _begun(folder, item)
+        handle = os.pidfd_open(host.process.pid)
+        hosts[handle] = host
+        look.register(handle, select.POLLIN)
+    status = "done"
+    while hosts and status == "done":
+        for handle, _ in look.poll(_LOOK_S * 1000):
+            look.unregister(handle)
+            _tell(hosts.pop(handle), "exited")
+            os.close(handle)
+        now = time.monotonic()
+        for handle in [handle for handle, host in hosts.items() if now > host.end]:
+            look.unregister(handle)
+            _tell(hosts.pop(handle), "deadline")
+            os.close(handle)
+        status = "stopped" if told else "deadline" if now > end else "done"
+    for host in hosts.values():
+        _end(host)
+    _print({"status": status})
+    return 0
+
+
+def _begun(folder: Path, item: dict[str, Any]) -> _Host:
+    said, wrong = ((folder / f"{item['host']}.{name}").open("w+b") for name in ("out", "err"))
+    with (folder / f"{item['host']}.in").open("rb") as program:
+        process = subprocess.Popen(item["words"], stdin=program, stdout=said, stderr=wrong)
+    now = time.monotonic()
+    return _Host(item["host"], now, now + item["deadline_s"], process, said, wrong)
+
+
+def _tell(host: _Host, ended: str) -> None:
+    if ended == "deadline":
+        _end(host)
+    host.process.wait()
+    answer = _read(host.said)
+    line = next((line for line in reversed(answer.splitlines()) if line.startswith(MARK)), None)
+    wrong = _read(host.wrong) or (answer if line is None else b"")
+    _print(
+        {
+            "host": host.name,
+            "ended": ended,
+            "returncode": host.process.returncode,
+            "answer": None if line is None else json.loads(line.removeprefix(MARK)),
+            "wrong": "" if line else wrong[-_MOST_SAID:].decode("utf-8", "replace"),
+            "took_s": round(time.monotonic() - host.began, 4),
+            "at": time.time(),
+        }
+    )
+
+
+def _end(host: _Host) -> None:
+    """Our end of it. What was begun on the host goes on there, within its own deadline."""
+    host.process.kill()
+    host.process.wait()
+
+
+def _read(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _print(line: dict[str, Any]) -> None:
+    with suppress(OSError):  # the disk is full: the hosts' work is still brought to its end
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), float(sys.argv[2])))
