@@ -36,9 +36,10 @@ def _send(file: Path, hosts: frozenset[str], text: Text) -> Play:
 
 def _event(number: int, line: Mapping[str, Any], text: Text) -> dict[str, Any]:
     answer = line.get("answer")
-    results = answer.get("results") if isinstance(answer, dict) else None
-    good = isinstance(results, list) and all(isinstance(item, dict) and item.get("ok") for item in results)
-    changed = isinstance(results, list) and any(isinstance(item, dict) and item.get("changed") for item in results)
+    found = answer.get("results") if isinstance(answer, dict) else None
+    results = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else None
+    good = results is not None and all(item.get("ok") for item in results)
+    changed = any(item.get("changed") for item in results or ())
     silent = "timed out" if line.get("ended") == "deadline" else "unreachable"
     silent = silent if line.get("returncode") == _SSH_FAILED or line.get("ended") == "deadline" else "no answer"
     at, took_s = line.get("at"), line.get("took_s")
@@ -48,7 +49,7 @@ def _event(number: int, line: Mapping[str, Any], text: Text) -> dict[str, Any]:
         "result": silent if results is None else "ok" if good else "failed",
         "host": str(line["host"]),
         "action": "onhost",
-        "changed": bool(changed),
+        "changed": changed,
         "ended": datetime.fromtimestamp(at, UTC).isoformat() if isinstance(at, int | float) else "",
         **({"duration_s": float(took_s)} if isinstance(took_s, int | float) else {}),
         **results_told({"results": results}, text),

@@ -18,6 +18,7 @@ from orchestrator.evidence import readme
 from orchestrator.evidence.artefacts import RESULT_FIELDS, allowed, plays
 from orchestrator.evidence.collect import collect
 from orchestrator.evidence.manifest import is_name
+from orchestrator.evidence.sends import sends
 from orchestrator.journal.chain import chain_is_valid
 from orchestrator.model.event import CheckResult, Event
 from orchestrator.model.plan import Phase
@@ -361,6 +362,69 @@ def test_a_call_that_was_prepared_and_never_begun_says_so(run: Run) -> None:
     shutil.rmtree(run.folder / "steps/snapshot-1/ansible/artifacts")
     [play] = plays(run.folder / "steps", HOSTS, str)
     assert (play.status, play.events) == ("never begun", ())
+
+
+# What was sent to hosts --------------------------------------------------------------------------------
+
+
+def sent(run: Run, call: str, *lines: str) -> None:
+    """What our hands leave of one call, and its guard."""
+    folder = run.folder / "steps" / call
+    folder.mkdir(parents=True)
+    (folder / "hands.json").write_text(
+        json.dumps({"what": "repoint", "asked": {"gw-a1": [{"endpoints": ["hunter22"]}]}})
+    )
+    (folder / "output").write_text("".join(f"{line}\n" for line in lines))
+
+
+def answered(host: str = "gw-a1", **fields: Any) -> str:
+    result = {"op": "repoint", "gateway": GATEWAY, "outcome": "succeeded", "ok": True, "changed": True, "x": "hunter22"}
+    whole = {"host": host, "ended": "exited", "returncode": 0, "answer": {"results": [result]}, "wrong": "hunter22"}
+    return json.dumps({**whole, "took_s": 0.5, "at": 1_800_000_000.25, **fields})
+
+
+def test_a_call_says_who_was_asked_what_when_and_how_it_ended(run: Run, tmp_path: Path) -> None:
+    sent(run, "repoint-1-1", answered(), answered("gw-a2", returncode=255, answer=None), '{"status": "done"}')
+    pack = run.collect(tmp_path / "pack")
+    head, *events = [json.loads(line) for line in (pack / "hands/repoint-1-1.jsonl").read_text().splitlines()]
+    assert head == {"call": "repoint-1-1", "playbook": "repoint", "status": "successful"}
+    assert events[0] == {
+        "counter": 1,
+        "event": "answered",
+        "result": "ok",
+        "host": "gw-a1",
+        "action": "onhost",
+        "changed": True,
+        "ended": "2027-01-15T08:00:00.250000+00:00",
+        "duration_s": 0.5,
+        "results": [{"op": "repoint", "gateway": GATEWAY, "outcome": "succeeded", "ok": True, "changed": True}],
+    }
+    assert (events[1]["host"], events[1]["result"], events[1]["changed"]) == ("gw-a2", "unreachable", False)
+    text = (pack / "hands/repoint-1-1.txt").read_text()
+    assert "gw-a1  ok  onhost  0.500 s  changed" in text
+    assert "hunter22" not in json.dumps(events) + text
+
+
+@pytest.mark.parametrize(
+    ("fields", "result"),
+    [
+        ({"ended": "deadline", "returncode": -9, "answer": None}, "timed out"),
+        ({"returncode": 1, "answer": None}, "no answer"),
+        ({"answer": {"results": [{"outcome": "failed", "ok": False}]}}, "failed"),
+        ({"answer": {"results": "?"}}, "no answer"),
+    ],
+)
+def test_what_was_no_success_is_not_told_as_one(run: Run, fields: dict[str, Any], result: str) -> None:
+    sent(run, "repoint-1-1", answered(**fields))
+    [call] = sends(run.folder / "steps", HOSTS, str)
+    assert [item["result"] for item in call.events] == [result]
+    assert call.status == "never ended"
+
+
+def test_a_line_of_a_call_that_is_cut_off_or_of_a_host_unknown_is_left_out(run: Run) -> None:
+    sent(run, "repoint-1-1", answered("elsewhere"), "[1]", answered(), '{"host": "gw-a')
+    [call] = sends(run.folder / "steps", HOSTS, str)
+    assert [item["host"] for item in call.events] == ["gw-a1"]
 
 
 def test_every_field_of_a_result_is_one_that_the_reference_names() -> None:

@@ -209,7 +209,7 @@ class Night:
         return self._kill_one(lambda words: "orchestrator.guarding" in words)
 
     def kill_playbook(self) -> bool:
-        return self._kill_one(lambda words: "ansible-playbook" in words)
+        return self._kill_one(lambda words: "ansible-playbook" in words or "hands_child" in words)
 
     def kill_sampler(self) -> bool:
         return self._kill_one(lambda words: "sampler_child" in words)
@@ -221,7 +221,7 @@ class Night:
         return bool(found)
 
     def freeze_playbook(self) -> bool:
-        found = [pid for pid in self.stage.marked() if "ansible" in _command_line(pid)]
+        found = [pid for pid in self.stage.marked() if _is_call(_command_line(pid))]
         return self._freeze(found)
 
     def freeze_guard(self) -> bool:
@@ -348,6 +348,10 @@ class Question:
     """An open question of a run."""
 
     step_of: str
+
+
+def _is_call(words: str) -> bool:
+    return "ansible" in words or "hands_child" in words
 
 
 class Stage:
