@@ -53,13 +53,14 @@ def twin() -> Iterator[Twin]:
 
 @pytest.mark.matrix
 def test_where_the_other_line_is_dead_too_the_run_fails_by_its_name(tmp_path: Path, twin: Twin) -> None:
-    """The plan relies on uni-futian; it dies behind the product's back."""
+    """The plan relies on uni-futian; it dies behind the product's back. What left by itself people bring home."""
     with drillctl_running(*inside(twin, "rehearse", DRILL), state=tmp_path) as running:
         running.until("fault is on")
         with broken(twin, Fault(manner=FaultManner.DARK, lines=("uni-futian",)), 300):
-            running.until("== holding")
+            running.until("stop_condition: ")
         said = running.finish()
-    assert said.code == 1, said.err[-3000:]
-    assert said.record.verdict.outcome is RunOutcome.FAILED
-    assert any("uni-futian" in item.en for item in said.record.verdict.reasons), said.record.verdict.reasons
+    assert said.code == 5, said.err[-3000:]
+    assert said.record.verdict.outcome is RunOutcome.ABORTED
+    [reason] = [item for item in said.record.verdict.reasons if "预案外故障" in item.zh]
+    assert "line uni-futian" in reason.en
     assert twin.truth()["duplicates"] == 0

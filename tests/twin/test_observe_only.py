@@ -47,15 +47,16 @@ def twin() -> Iterator[Twin]:
 @pytest.mark.matrix
 def test_a_list_that_somebody_changes_meanwhile_fails_the_run_by_name(tmp_path: Path, twin: Twin) -> None:
     """The firm changes nothing in a test that the exchange leads, whoever does it."""
-    file = files_of(twin, "gw-a1") / "opt/nqtrade/nq-trade-1/etc/gateway.ini"
+    file = files_of(twin, "gw-b1") / "opt/nqtrade/nq-trade-2/etc/gateway.ini"
     before = file.read_bytes()
+    assert b"172.50.101.30" in before
     with drillctl_running(*inside(twin, "rehearse", DRILL), state=tmp_path) as running:
         running.until("fault is on")
-        file.write_bytes(before.replace(b"172.60.101.30", b"172.70.101.30"))
-        running.until("check-after-switch: done")
+        file.write_bytes(before.replace(b"172.50.101.30", b"172.70.101.30"))
+        running.until("== holding")
         file.write_bytes(before)
         said = running.finish()
     assert said.code == 1, said.err[-3000:]
     verdict = said.record.verdict
     assert verdict.outcome is RunOutcome.FAILED
-    assert any("nq-trade-1" in item.en and "172.70.101.30" in item.en for item in verdict.reasons), verdict.reasons
+    assert any("nq-trade-2" in item.en and "172.70.101.30" in item.en for item in verdict.reasons), verdict.reasons
