@@ -16,8 +16,8 @@ from orchestrator.cli.options import DEFAULT_SITE, Json, Site
 from orchestrator.errors import DefinitionError
 from orchestrator.evidence.disk import replace
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.audit import Finding, Result, Severity
 from orchestrator.report.audit_page import AuditSheet, render
-from orchestrator.rules.finding import Finding, Result, Severity
 from orchestrator.rules.waivers import IdleWaiver
 from orchestrator.wiring.places import Places
 

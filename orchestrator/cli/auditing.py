@@ -13,10 +13,10 @@ from orchestrator.adapters.clock import SystemClock
 from orchestrator.loader.platform_export import read_export
 from orchestrator.loader.records import load_records
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.audit import Finding
 from orchestrator.model.platform_export import PlatformExport
 from orchestrator.model.records import Export, Records
 from orchestrator.rules.facts import Facts, Live
-from orchestrator.rules.finding import Finding
 from orchestrator.rules.rulebook import audit as judge_inventory
 from orchestrator.rules.seen import Seen, dated, seen
 from orchestrator.rules.waivers import IdleWaiver, idle, waive

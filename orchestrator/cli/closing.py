@@ -4,6 +4,7 @@ Everything that a report says and the journal does not hold is kept in the run's
 that the same run gives the same bytes whenever it is written again.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from rich.markup import escape
 from orchestrator.adapters.recording import NAME, read_observations
 from orchestrator.adapters.secrets import Mask, of_this_machine
 from orchestrator.adapters.versions import versions
+from orchestrator.cli.auditing import audited
 from orchestrator.cli.delivery import deliver
 from orchestrator.engine.log import Assignment
 from orchestrator.errors import DrillctlError, Refused
@@ -30,6 +32,7 @@ from orchestrator.evidence.seal import Sealed, stamp_head, state
 from orchestrator.history import epoch_s, operator_of
 from orchestrator.loader.evidence import load_evidence
 from orchestrator.loader.site import LoadedSite
+from orchestrator.model.audit import AuditRecord
 from orchestrator.model.event import Event
 from orchestrator.model.evidence import EvidenceSettings, LedgerKind, LedgerLine, LedgerPlace
 from orchestrator.model.plan import FaultSource
@@ -41,7 +44,7 @@ from orchestrator.report.texts import Language
 from orchestrator.wiring.places import Places
 from orchestrator.wiring.seals import ledger_with, seals_of
 
-VERSIONS, TRUTH = "versions.json", "truth.json"
+VERSIONS, TRUTH, AUDIT = "versions.json", "truth.json", "audit.json"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Keeping:
     ledger: Ledger
     mask: Mask
     said: Callable[[str], None]
+    site: LoadedSite  # with the firm's own folder
     on_site: bool = False
 
     @classmethod
@@ -86,10 +90,11 @@ class Keeping:
         the run is of the real site, which local keys do not sign for.
         """
         settings = load_evidence(home or site.folder)
+        own = site if home is None else dataclasses.replace(site, folder=home)
         seals = seals_of(places, site, settings, simulated=not on_site)
         private = [] if seals.keys is None or seals.keys.key is None else [seals.keys.key]
         mask = of_this_machine(site, settings.secrets, private)
-        return cls(places, settings, seals, ledger_with(places, seals, said), mask, said, on_site)
+        return cls(places, settings, seals, ledger_with(places, seals, said), mask, said, own, on_site)
 
     def open(self, job: Assignment, events: Sequence[Event]) -> None:
         """The run stands on the ledger before its first act. One that is resumed stands there already."""
@@ -104,7 +109,18 @@ class Keeping:
         line = self.ledger.append(LedgerKind.RUN_OPENED, data)
         _keep(job.folder / names.LEDGER, self.ledger.upto(line.seq))
         _keep(job.folder / VERSIONS, _as_json(versions(self.places.playbooks)))
+        self._keep_audit(job.folder)
         _keep(job.folder / names.DEFINITION, (self.places.drills / f"{job.plan.drill}.yml").read_bytes())
+
+    def _keep_audit(self, folder: Path) -> None:
+        """What an audit finds on this day. One that cannot be made keeps no run from beginning, and is said."""
+        try:
+            found = audited(self.places, self.site)
+        except DrillctlError as error:
+            self.said(f"the report will have no audit: {escape(str(error))}")
+            return
+        kept = AuditRecord.of(found.today, found.findings)
+        _keep(folder / AUDIT, kept.model_dump_json(indent=2).encode() + b"\n")
 
     def record(self, job: Assignment, events: Sequence[Event]) -> RunRecord:
         """Everything a report stands on, from the journal and the run's folder."""
@@ -120,6 +136,7 @@ class Keeping:
             versions=_read(job.folder / VERSIONS) or {},
             ground_truth=_read(job.folder / TRUTH),
             ledger=LedgerPlace(seq=lines[-1].seq, digest=lines[-1].digest) if lines else None,
+            audit=AuditRecord.model_validate(kept) if (kept := _read(job.folder / AUDIT)) else None,
         )
         findings = found(record, self.settings.finding_due_days)
         before = tuple(earlier(lines, job.plan.drill))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from orchestrator.model.audit import AuditRecord
 from orchestrator.model.base import Frozen, Title, is_empty
 from orchestrator.model.event import CheckRecord, Outcome
 from orchestrator.model.evidence import Approval, Finding, FindingState, LedgerPlace
@@ -292,6 +293,10 @@ class RunRecord(Frozen):
         ),
     ] = ()
     ledger: Annotated[LedgerPlace | None, Field(description="None: a run from before there was a ledger")] = None
+    audit: Annotated[
+        AuditRecord | None,
+        Field(exclude_if=is_empty, description="Of the day on which the run began; None: none was made"),
+    ] = None
     ground_truth: Annotated[
         dict[str, Any] | None,
         Field(description="Rehearsal only: what the twin's fronts saw; no step or check reads it"),

@@ -23,6 +23,7 @@ from orchestrator.history import (
 from orchestrator.journal import chain_is_valid
 from orchestrator.judge import judge, moving, window_of
 from orchestrator.model.approval import Permit
+from orchestrator.model.audit import AuditRecord
 from orchestrator.model.event import CheckRecord, CheckResult, Event, EventKind
 from orchestrator.model.evidence import Approval, LedgerPlace
 from orchestrator.model.plan import FaultSource, Phase, Plan
@@ -58,6 +59,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
     versions: Mapping[str, str],
     ground_truth: dict[str, Any] | None = None,
     ledger: LedgerPlace | None = None,
+    audit: AuditRecord | None = None,
 ) -> RunRecord:
     """The record of a closed run. The verdict is judged here, from the journal, never from what a step said."""
     valid = chain_is_valid(events)
@@ -101,6 +103,7 @@ def assemble(  # noqa: PLR0913 - everything a report stands on, by name
         surprises=tuple(SurpriseRecord.model_validate(item) for item in (ground_truth or {}).get("surprises", ())),
         path_proofs=tuple(path_proofs(plan, topology, taken)),
         ledger=ledger,
+        audit=audit,
     )
 
 

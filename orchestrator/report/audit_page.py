@@ -11,12 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic import TypeAdapter
 
+from orchestrator.model.audit import Finding, Result, Severity
 from orchestrator.model.base import Title
 from orchestrator.model.packaged import packaged_yaml
 from orchestrator.report.render import CONTENT_POLICY
 from orchestrator.rules.clauses import Means, clause_register
 from orchestrator.rules.facts import Live
-from orchestrator.rules.finding import Finding, Result, Severity
 from orchestrator.rules.waivers import IdleWaiver
 
 _TONE: Final = {"satisfied": "good", "violated": "bad", "waived": "warn", "not_judged": "unknown"}

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from orchestrator.model.record import RunRecord
 from orchestrator.report import timeline
 from orchestrator.report.announced import announced_test
+from orchestrator.report.audit_table import audit_shown
 from orchestrator.report.basis import reach, rule_rows, rules
 from orchestrator.report.calls import call_rows
 from orchestrator.report.checks import checked_phases, findings, summary
@@ -78,6 +79,7 @@ def _shared(context: Context) -> dict[str, Any]:
         "scope": scope(context),
         "preparation": preparation(context),
         "announced": announced_test(context),
+        "audit": audit_shown(context),
     }
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
+from orchestrator.model.audit import Finding
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Mode
 from orchestrator.model.notify import Notice, NoticeKind
@@ -17,7 +18,6 @@ from orchestrator.model.plan import Plan
 from orchestrator.report.notices import Saying, in_both
 from orchestrator.report.texts import Texts
 from orchestrator.rules.audits import clauses_of
-from orchestrator.rules.finding import Finding
 from orchestrator.rules.reminders import Reminder
 from orchestrator.rules.schedule import Age, Entry, EntryState, Subject
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+from orchestrator.model.audit import Finding
 from orchestrator.model.base import Frozen
-from orchestrator.rules.finding import Finding
 
 
 class Audit(Frozen):

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Certificate, Gateway
 from orchestrator.rules.facts import Facts
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import Found, Rule, not_judged, satisfied, violated
 from orchestrator.rules.select import SSE_CLASSES, gateways
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Centre, Line, LineKind, Router, Topology
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, on_topology, satisfied, violated
 from orchestrator.rules.select import SSCC_CLASSES, gateways, lines_carrying, listed, production
 

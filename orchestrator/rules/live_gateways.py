@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Gateway, GatewayClass, Topology
 from orchestrator.rules.facts import Facts, Live, LiveGateway
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.live_look import hidden, seen, unseen, why
 from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, satisfied, violated
 from orchestrator.rules.select import SSCC_CLASSES, gateways

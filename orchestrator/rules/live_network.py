@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Final
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.records import LogArchive
 from orchestrator.model.topology import Host, Topology
 from orchestrator.rules.facts import Facts, LiveArchive, LiveHost, LivePort, months_after
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.live_look import unseen
 from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, satisfied, violated
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from itertools import chain
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.records import AnnouncedTest, LineRecord, PortKind, RadioLicence
 from orchestrator.model.topology import Line, LineKind
 from orchestrator.rules.facts import Facts
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import Found, Rule, not_applicable, not_judged, satisfied, violated
 from orchestrator.rules.select import disaster_recovery, lines_carrying, listed, production
 

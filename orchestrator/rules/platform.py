@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.people import PersonRole
 from orchestrator.model.platform_export import ExportRow, PlatformExport
 from orchestrator.model.records import PlatformAccount, PlatformRole
 from orchestrator.model.topology import Gateway
 from orchestrator.rules.facts import Facts
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import Found, Rule, not_judged, satisfied, violated
 from orchestrator.rules.select import SSE_CLASSES, gateways, named
 

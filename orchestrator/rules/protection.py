@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import date
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.records import Assessment, LogArchive
 from orchestrator.rules.facts import Facts, months_after
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import Found, Rule, not_judged, satisfied, violated
 from orchestrator.rules.select import SSCC_CLASSES, gateways
 

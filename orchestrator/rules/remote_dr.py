@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Centre, Front, GatewayClass, Line, LineKind, Protocol, Topology
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, on_topology, satisfied, violated
 from orchestrator.rules.select import disaster_recovery, lines_carrying, listed, production
 

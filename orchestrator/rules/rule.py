@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from orchestrator.model.audit import Finding, Result, Severity
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Topology
 from orchestrator.rules.facts import Facts
-from orchestrator.rules.finding import Finding, Result, Severity
 
 FieldPath = tuple[str, ...]
 

@@ -1,5 +1,6 @@
 """Every audit rule over the same facts. Pure: what a rule cannot know from them it does not judge."""
 
+from orchestrator.model.audit import Finding
 from orchestrator.rules import (
     certificates,
     lines,
@@ -16,7 +17,6 @@ from orchestrator.rules import (
     software,
 )
 from orchestrator.rules.facts import Facts
-from orchestrator.rules.finding import Finding
 
 RULES = (
     *software.RULES,

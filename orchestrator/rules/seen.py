@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Literal
 
+from orchestrator.model.audit import Finding, Result
 from orchestrator.model.base import Frozen
-from orchestrator.rules.finding import Finding, Result
 
 
 class FirstSeen(Frozen):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.topology import Centre, Gateway, GatewayClass, Topology
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import FieldPath, Found, Rule, not_judged, on_topology, satisfied, violated
 from orchestrator.rules.select import SSCC_CLASSES, gateways, listed, named, production, servers
 

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.topology import CertificateKind, Gateway, GatewayClass, Topology
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import Found, Rule, not_judged, on_topology, satisfied, violated
 from orchestrator.rules.select import SSE_CLASSES, gateways, listed, named
 

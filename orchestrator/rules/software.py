@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.records import ApprovedVersion, Installation, Publisher, Specification
 from orchestrator.model.topology import Gateway
 from orchestrator.rules.facts import Facts
-from orchestrator.rules.finding import Severity
 from orchestrator.rules.rule import Found, Rule, not_judged, satisfied, violated
 from orchestrator.rules.select import SSCC_CLASSES, gateways, listed, named
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from orchestrator.model.audit import Finding, Result, Waived
 from orchestrator.model.records import Waiver
-from orchestrator.rules.finding import Finding, Result, Waived
 
 
 @dataclass(frozen=True)

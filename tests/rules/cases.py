@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.topology import CentreRole, LineKind, Routing, Topology
-from orchestrator.rules.finding import Severity
 from tests.rules.edit import changed, with_, without
 
 Edit = Callable[[Topology], Topology]

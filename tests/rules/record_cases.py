@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
+from orchestrator.model.audit import Severity
 from orchestrator.model.base import Title
 from orchestrator.model.records import Hosting, PlatformRole, PortKind, Software
 from orchestrator.model.topology import GatewayClass
 from orchestrator.rules.facts import Facts, Live
-from orchestrator.rules.finding import Severity
 from tests.rules.facts import (
     account,
     also_exported,

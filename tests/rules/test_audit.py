@@ -2,10 +2,10 @@
 
 import pytest
 
+from orchestrator.model.audit import Finding, Result, Severity
 from orchestrator.model.records import Records
 from orchestrator.model.topology import Topology
 from orchestrator.rules.clauses import Means, clause_register
-from orchestrator.rules.finding import Finding, Result, Severity
 from orchestrator.rules.rulebook import RULES, audit
 from tests.rules.cases import NOT_JUDGED, VIOLATIONS
 from tests.rules.edit import changed, without

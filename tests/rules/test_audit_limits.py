@@ -1,7 +1,7 @@
 """Where an audit rule draws its line: the nearest case on the other side."""
 
+from orchestrator.model.audit import Result
 from orchestrator.model.topology import Topology
-from orchestrator.rules.finding import Result
 from orchestrator.rules.rulebook import audit
 from tests.rules.edit import changed, with_
 from tests.rules.facts import EXAMPLE as FACTS

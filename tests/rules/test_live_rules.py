@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from orchestrator.adapters.live_facts import certain_offset_s, version_of
+from orchestrator.model.audit import Finding, Result
 from orchestrator.model.records import LogArchive
 from orchestrator.model.topology import Gateway
 from orchestrator.rules.facts import Facts, Live, LiveArchive, LiveGateway, LiveHost, LivePort
-from orchestrator.rules.finding import Finding, Result
 from orchestrator.rules.live_network import CLOCK_LIMIT_S
 from orchestrator.rules.rulebook import LIVE_RULES as RULES
 from orchestrator.rules.rulebook import audit

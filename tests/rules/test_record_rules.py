@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
+from orchestrator.model.audit import Finding, Result
 from orchestrator.model.records import ApprovedVersion, Hosting, Records
 from orchestrator.model.topology import GatewayClass
 from orchestrator.rules.facts import Facts, months_after
-from orchestrator.rules.finding import Finding, Result
 from orchestrator.rules.rulebook import audit
 from tests.rules.facts import EXAMPLE, TODAY, entry, installed, recorded
 from tests.rules.record_cases import NOT_JUDGED, VIOLATIONS

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import date
 
+from orchestrator.model.audit import Result
 from orchestrator.model.base import Title
 from orchestrator.model.records import PlatformRole, PortKind
 from orchestrator.rules.facts import Facts
-from orchestrator.rules.finding import Result
 from orchestrator.rules.rulebook import audit
 from tests.rules.facts import (
     EXAMPLE,

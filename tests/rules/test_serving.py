@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.model.audit import Finding, Result, Severity
 from orchestrator.model.base import Title
 from orchestrator.model.drill import Mode
 from orchestrator.model.schedule import ScheduleRule
 from orchestrator.rules.audits import Audit, new_findings
-from orchestrator.rules.finding import Finding, Result, Severity
 from orchestrator.rules.reminders import Reminder, next_moment, reminder
 from orchestrator.rules.schedule import Entry, EntryState, Subject
 

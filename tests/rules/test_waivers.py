@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
+from orchestrator.model.audit import Finding, Result
 from orchestrator.model.records import Waiver
-from orchestrator.rules.finding import Finding, Result
 from orchestrator.rules.rulebook import audit
 from orchestrator.rules.seen import FirstSeen, Seen, dated, seen
 from orchestrator.rules.waivers import idle, waive

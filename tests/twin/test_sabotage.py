@@ -44,16 +44,6 @@ def inside(twin: Twin, *arguments: str) -> tuple[str, ...]:
     return ("twin", "exec", twin.name, "--", *INSIDE, *arguments, "--json")
 
 
-def test_the_production_path_does_the_same_as_a_rehearsal(tmp_path: Path, twin: Twin) -> None:
-    said = drillctl(*inside(twin, "run", *DRILL, "--response", "repoint"), state=tmp_path)
-    assert said.code == 0, said.err
-    record = said.record
-    assert (record.verdict.outcome, record.verdict.restoration) == (RunOutcome.PASSED, Restoration.PROVED)
-    assert (record.plan.mode, record.simulated, record.verdict.lists_changed) == ("drill", True, 4)
-    truth = twin.truth()
-    assert (truth["duplicates"], truth["shared_certificates"]) == (0, 0)
-
-
 def test_assist_repoints_exactly_what_stays_down(tmp_path: Path, twin: Twin) -> None:
     with drillctl_running(*inside(twin, "rehearse", *DRILL, "--response", "assist"), state=tmp_path) as running:
         running.until("fault is on")

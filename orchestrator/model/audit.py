@@ -1,5 +1,6 @@
-"""What an audit rule says of one thing that it looked at."""
+"""What an audit rule says of one thing that it looked at, and what of an audit stands in a run's record."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -59,3 +60,25 @@ class Finding(Frozen):
     def is_error(self) -> bool:
         """Makes the audit fail (exit code 1)."""
         return self.is_open and self.severity is Severity.ERROR
+
+
+class AuditRecord(Frozen):
+    """The audit on the day of a run, before its first act. `counts`: state → findings; `waived` is a state of its own.
+
+    `findings`: those that are violated or not judged, waived ones too.
+    """
+
+    day: date
+    counts: dict[str, int]
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, day: date, found: Sequence[Finding]) -> "AuditRecord":
+        """What is told of all that was judged."""
+        states = ["waived" if item.waived else item.result.value for item in found]
+        shown = (Result.VIOLATED, Result.NOT_JUDGED)
+        return cls(
+            day=day,
+            counts={state: states.count(state) for state in dict.fromkeys(states)},
+            findings=tuple(item for item in found if item.result in shown),
+        )
