@@ -92,6 +92,7 @@ class Engine:
         self._heed.promoted = lambda: self._log.progress.promoted
         self._going_back = False
         self._done_here: set[str] = set()
+        self._hosts = {item.gateway: item.host for item in job.plan.gateways}
 
     def _beat(self) -> None:
         self._world.beat()
@@ -451,7 +452,9 @@ class Engine:
             self._log.note("error", f"{what}: {results.said(error)}")
 
     def _disarm(self) -> None:
-        """What the plan's own step has not taken off the hosts, or a run that ended early has left there."""
+        """What the plan's own step has not taken off the hosts, or a run that ended early has left there. Nobody waits
+        for a host that was never reached, or that an incident has lost: whoever brings it home takes away what it has.
+        """
         step = next(item for item in self._plan.steps if item.verb is Verb.DISARM)
         if not self._log.progress.armed:
             return
@@ -459,9 +462,23 @@ class Engine:
         for _ in range(_DISARMS):
             found = self._do(step, step.targets)
             left = {item.target: item.message for item in found if item.outcome is not Outcome.SUCCEEDED}
-            if left.keys() <= self._accepted(step):
+            if left.keys() <= self._accepted(step) | self._lost_hosts() | self._never_reached():
                 return
         self._recovery.call_for({step.id: left})
+
+    def _lost_hosts(self) -> set[str]:
+        now = self._log.progress.now
+        return set(now.fault.hosts) if now.mode is Mode.INCIDENT else set()
+
+    def _never_reached(self) -> set[str]:
+        """Hosts of which arming was told that no connection was ever made."""
+        arm = next(item for item in self._plan.steps if item.verb is Verb.ARM)
+        took: dict[str, bool] = {}
+        for name, result in self._log.progress.latest(arm.id).items():
+            host = self._hosts.get(name, name)
+            never = result.outcome is Outcome.FAILED and result.message.startswith("unreachable")
+            took[host] = took.get(host, False) or not never
+        return {host for host, reached in took.items() if not reached}
 
     def _stop_measuring(self) -> None:
         measurement = self._acts.waits.measurement

@@ -321,7 +321,9 @@ class SimWorld:
         return [
             TargetResult(
                 change.gateway,
-                Outcome.FAILED if change.gateway in self.unreachable else Outcome.SUCCEEDED,
+                Outcome.FAILED
+                if change.gateway in self.unreachable or self._is_down(change.host)
+                else Outcome.SUCCEEDED,
                 "unreachable",
             )
             for change in plan.affected
@@ -333,7 +335,12 @@ class SimWorld:
         if self.token <= self.epoch:
             self.token = 0
         self.contacts.touch("disarmed")
-        return [TargetResult(host, Outcome.SUCCEEDED) for host in sorted({item.host for item in plan.affected})]
+        return [
+            TargetResult(host, Outcome.FAILED, "unreachable")
+            if self._is_down(host)
+            else TargetResult(host, Outcome.SUCCEEDED)
+            for host in sorted({item.host for item in plan.affected})
+        ]
 
     def _claim(self, call: Call, guard: SimGuard | None) -> None:
         """At most one start per call, ever; a door that was closed stays closed."""

@@ -92,7 +92,7 @@ def test_a_fence_that_its_host_proves_asks_no_router(world: AnsweringWorld) -> N
     [result] = world.act(Call("fence-1", 1), FENCE, BEFORE, {})
     assert (result.target, result.outcome) == ("nq-trade-1", Outcome.SUCCEEDED)
     assert (result.data["way"], result.data["proved_at"], result.data["released"]) == ("process", 100.0, True)
-    assert sent(world) == [("fence.yml", "gw-a1", "block")]
+    assert sent(world) == [("fence", "gw-a1", "block")]
     assert world.hosts.programs == {"gw-a1": "standby"}
 
 
@@ -110,7 +110,7 @@ def test_a_host_that_does_not_prove_it_is_cut_off_by_its_router(world: Answering
         "routers": ["ce-a"],
     }
     assert result.data["host_said"] in ("unreachable: timed out", "disk full")
-    assert sent(world) == [("fence.yml", "gw-a1", "block"), ("fence.yml", "ce-a", "fence")]
+    assert sent(world) == [("fence", "gw-a1", "block"), ("fence", "ce-a", "fence")]
     assert world.hosts.programs["ce-a"] == "barrier"
 
 
@@ -136,7 +136,7 @@ def test_two_numbers_of_one_host_are_cut_off_by_one_fence(world: AnsweringWorld)
         "nq-trade-1": Outcome.SUCCEEDED,
         "nq-md-1": Outcome.SUCCEEDED,
     }
-    assert sent(world)[-1:] == [("fence.yml", "ce-a", "fence")]
+    assert sent(world)[-1:] == [("fence", "ce-a", "fence")]
 
 
 def test_of_two_numbers_only_the_one_that_its_host_did_not_prove_goes_to_the_routers(world: AnsweringWorld) -> None:
@@ -166,7 +166,7 @@ def test_a_router_that_is_not_driven_is_not_asked_and_named(world: AnsweringWorl
     [result] = act(world, FENCE, PLAN, topology)
     assert result.outcome is Outcome.INDETERMINATE
     assert result.message.endswith("on router ce-a: driver vendor, expected linux: fence it by hand")
-    assert sent(world) == [("fence.yml", "gw-a1", "block")]
+    assert sent(world) == [("fence", "gw-a1", "block")]
 
 
 @pytest.mark.parametrize("how", ["silent", "failing"])
@@ -175,7 +175,7 @@ def test_an_abort_after_the_host_was_asked_puts_up_no_network_fence(world: Answe
     setattr(world.hosts, how, {"gw-a1"})
     [result] = world.act(Call("fence-1", 1, lambda: True), FENCE, BEFORE, {})
     assert result.outcome is Outcome.INDETERMINATE
-    assert sent(world) == [("fence.yml", "gw-a1", "block")]
+    assert sent(world) == [("fence", "gw-a1", "block")]
 
 
 def test_a_fence_is_two_calls_and_is_finished_only_with_what_was_begun(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_fence_is_two_calls_and_is_finished_only_with_what_was_begun(tmp_path:
 def test_the_hosts_own_block_goes_first_then_the_routers(world: AnsweringWorld) -> None:
     [result] = world.act(Call("unfence-1", 1), UNFENCE, BEFORE, {})
     assert (result.outcome, result.data["routers"]) == (Outcome.SUCCEEDED, ["ce-a"])
-    assert sent(world) == [("unfence.yml", "gw-a1", "unblock"), ("unfence.yml", "ce-a", "unfence")]
+    assert sent(world) == [("unfence", "gw-a1", "unblock"), ("unfence", "ce-a", "unfence")]
 
 
 @pytest.mark.parametrize(("how", "outcome"), [("silent", Outcome.INDETERMINATE), ("failing", Outcome.FAILED)])
@@ -206,7 +206,7 @@ def test_a_host_that_cannot_be_unblocked_keeps_its_network_fence(
     [result] = world.act(Call("unfence-1", 1), UNFENCE, BEFORE, {})
     assert result.outcome is outcome
     assert "so the routers' stays" in result.message
-    assert sent(world) == [("unfence.yml", "gw-a1", "unblock")]
+    assert sent(world) == [("unfence", "gw-a1", "unblock")]
 
 
 @pytest.mark.parametrize(("how", "outcome"), [("silent", Outcome.INDETERMINATE), ("failing", Outcome.FAILED)])
@@ -224,7 +224,7 @@ def test_the_standby_is_told_its_list_and_what_its_file_must_be(world: Answering
     world.act(Call("take-over-1", 1), TAKE_OVER, BEFORE, {"nq-trade-1-cold": "2" * 64})
     [(playbook, requests)] = world.hosts.sent
     [item] = requests["gw-b2"]
-    assert (playbook, item["op"], world.hosts.programs["gw-b2"]) == ("take_over.yml", "take_over", "standby")
+    assert (playbook, item["op"], world.hosts.programs["gw-b2"]) == ("take_over", "take_over", "standby")
     assert item["endpoints"] == ["172.60.101.30:7043", "172.50.101.30:7043"]
     assert (item["expected_sha256"], item["rollback"], item["gateway"]["id"]) == ("2" * 64, True, "nq-trade-1-cold")
 
@@ -233,7 +233,7 @@ def test_giving_back_asks_for_the_file_of_the_snapshot_before(world: AnsweringWo
     world.act(Call("give-back-1", 1), GIVE_BACK, BEFORE, {"nq-trade-1-cold": "2" * 64})
     [(playbook, requests)] = world.hosts.sent
     [item] = requests["gw-b2"]
-    assert (playbook, item["op"], item["restore_sha256"]) == ("give_back.yml", "give_back", ORIGINAL)
+    assert (playbook, item["op"], item["restore_sha256"]) == ("give_back", "give_back", ORIGINAL)
 
 
 def test_a_standby_that_the_snapshot_does_not_know_is_not_touched(world: AnsweringWorld) -> None:
