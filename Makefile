@@ -8,8 +8,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # A twin is made of network namespaces, which need root.
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo env "PATH=$(PATH)" LC_ALL=$(LC_ALL))
 PYTEST := $(AS_ROOT) python -m pytest
-# What measures times, or has the machine's processes and networks for itself, runs one by one; the rest three at a time.
-APART := tests/guard tests/measuring tests/playbooks tests/sim tests/torture tests/twin
+# What measures times runs one by one; what is neither that nor a twin runs three at a time.
+APART := tests/guard tests/measuring tests/playbooks tests/sim tests/torture
+# Twins wait more than they work: two at a time.
+TWINS := tests/twin
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -24,12 +26,14 @@ demo: setup ## Rehearse the loss of a whole centre on a twin of the example site
 	$(AS_ROOT) drillctl rehearse single-centre-failure --set centre=futian --response repoint
 
 test: setup-tests check ## The checks, the tests and one rehearsal of each drill (under ten minutes)
-	$(PYTEST) -m "not matrix" -n 3 --dist loadfile $(addprefix --ignore=,$(APART))
+	$(PYTEST) -m "not matrix" -n 3 --dist loadfile $(addprefix --ignore=,$(APART) $(TWINS))
 	$(PYTEST) -m "not matrix" $(APART)
+	$(PYTEST) -m "not matrix" -n 2 --dist loadfile $(TWINS)
 
 test-all: setup-tests check ## The whole matrix of rehearsals too
-	$(PYTEST) -n 3 --dist loadfile $(addprefix --ignore=,$(APART))
+	$(PYTEST) -n 3 --dist loadfile $(addprefix --ignore=,$(APART) $(TWINS))
 	$(PYTEST) $(APART)
+	$(PYTEST) -n 2 --dist loadfile $(TWINS)
 
 torture: setup ## Kill and freeze everything at any moment: 2,000 times simulated, 200 times on a twin (about an hour)
 	$(AS_ROOT) python -m tests.torture --simulated 2000 --twin 200
