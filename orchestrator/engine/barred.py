@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from orchestrator.engine import expect
 from orchestrator.engine.progress import RESTORATION, Progress
+from orchestrator.history import epoch_s
 from orchestrator.measure import front_of
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind, Outcome, RouteSample, Sample
@@ -91,11 +92,27 @@ class Barred:
         before = {} if self._progress.fault_on else self._progress.before.routers
         expected = {(router, centre): line for router, lines in before.items() for centre, line in lines.items()}
         return Sight(
-            out={name: home for name, home in homes.items() if name in latest and fronts[name] is None},
+            out={name: home for name, home in homes.items() if name in latest and self._is_out(name, latest[name])},
             alive={name: front for name, front in fronts.items() if front is not None},
             expected={key: line for key, line in expected.items() if tells(self._topology, key[0])},
             found={key: line for key, line in self._found().items() if key in expected},
         )
+
+    def _is_out(self, gateway: str, sample: Sample) -> bool:
+        """Seen without a log-in. A sample from before or just after this run has proved one says nothing."""
+        if front_of(self._topology, sample) is not None:
+            return False
+        at = sample.at - self._progress.before.clock_offset_s.get(sample.host, 0.0)
+        return at > self._proved_at(gateway) + _SEEN_S
+
+    def _proved_at(self, gateway: str) -> float:
+        """When a host has last said that this run's change of the gateway ended with its log-in."""
+        for event in reversed(self._events()):
+            if event.kind in (EventKind.DONE, EventKind.UNDO_DONE):
+                for item in event.data.get("results", ()):
+                    if item["target"] == gateway and item["outcome"] in _BACK and item["data"].get("logged_in"):
+                        return epoch_s(event)
+        return float("-inf")
 
     def _found(self) -> dict[PathKey, str | None]:
         return {
@@ -158,5 +175,6 @@ class Barred:
         return named(self._topology, dead).en
 
 
+_SEEN_S = 2.0  # our choice: a gateway says of itself within a second that it is logged in
 _LATER = "resume the run once that is over"
 _BACK = (Outcome.UNDONE, Outcome.SUCCEEDED)

@@ -490,7 +490,7 @@ class SimWorld:
             state.dead = True
         self.fail_over(force=[name])
         outcome = Outcome.FAILED if state.front is None else Outcome.SUCCEEDED
-        data = {"changed": True, "stamps": stamps, "sha256_after": state.digest}
+        data = {"changed": True, "stamps": stamps, "sha256_after": state.digest, "logged_in": state.front is not None}
         return TargetResult(name, outcome, "" if state.front else "did not come up", data)
 
     def _stand_in(self, step: Step, name: str, arguments: Mapping[str, Any], call: str) -> TargetResult:

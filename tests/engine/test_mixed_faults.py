@@ -9,7 +9,7 @@ import pytest
 from orchestrator.engine.run import End
 from orchestrator.model.drill import FaultManner, Mode
 from orchestrator.model.event import EventKind
-from orchestrator.model.plan import Action, Fault
+from orchestrator.model.plan import Action, Fault, Step, Verb
 from orchestrator.model.verdict import Restoration, RunOutcome
 from orchestrator.planner.failures import failures_named, lost
 from tests.engine.sim import SimWorld
@@ -177,3 +177,25 @@ def test_wherever_a_second_failure_comes_nothing_is_worse_than_without_the_run(
             count = min(count, s.world.contacts.count)
         finally:
             stager.close()
+
+
+def test_a_sample_from_before_a_log_in_was_proved_holds_nothing_back(stage: Stager) -> None:
+    """Restoring is faster than sampling: what was sampled while a gateway was out says nothing of its home."""
+    s = stage()
+    world, restored = s.world, set[str]()
+
+    def stale(step: Step, name: str) -> None:
+        if step.verb is Verb.RESTORE:
+            restored.add(name)
+            world.heard = None
+            now = dict(world.latest())
+            out = {"session": None, "logged_in": False}
+            world.heard = now | {item: now[item].model_copy(update=out) for item in restored}
+
+    world.after_target = stale
+    world.while_waiting = lambda: setattr(world, "heard", None)
+    verdict = s.play()
+    said = [item["message"] for event in s.events for item in event.data.get("results", ())]
+    assert restored
+    assert [text for text in said if "home cannot be reached" in text] == []
+    assert verdict.restoration is Restoration.PROVED
