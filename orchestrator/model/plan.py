@@ -290,8 +290,9 @@ class Plan(Frozen):
 
     @cached_property
     def fence_routers(self) -> tuple[str, ...]:
-        """CE routers on which a host may have to be cut off from the fronts."""
-        fences = (target for step in self.steps if step.verb is Verb.FENCE for target in step.targets)
+        """CE routers on which a host may have to be cut off from the fronts, or let in again."""
+        verbs = (Verb.FENCE, Verb.UNFENCE)
+        fences = (target for step in self.steps if step.verb in verbs for target in step.targets)
         return tuple(sorted({router for target in fences for router in target.arguments["routers"]}))
 
     @cached_property

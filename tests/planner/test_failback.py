@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.engine.run import locks_of
 from orchestrator.errors import Refused
 from orchestrator.loader.drill import load_drill, load_drills
 from orchestrator.model.drill import Drill, Mode
@@ -122,3 +123,12 @@ def test_a_standby_that_never_started_is_not_stopped(stage: Stager) -> None:
     steps = {step.verb for step in made(replace(past, events=fenced_only)).steps}
     assert Verb.GIVE_BACK not in steps
     assert Verb.UNFENCE in steps
+
+
+def test_routers_that_a_failback_lets_a_host_through_again_are_armed_and_locked(stage: Stager) -> None:
+    plan = made(past_of(after_incident(stage, HOST)))
+    [step] = [step for step in plan.steps if step.verb is Verb.UNFENCE]
+    routers = {router for target in step.targets for router in target.arguments["routers"]}
+    assert routers
+    assert set(plan.fence_routers) == routers
+    assert {f"host:{router}" for router in routers} <= set(locks_of(plan, SITE.topology))
