@@ -113,8 +113,10 @@ class _Ask:
         topology = self.scene.topology
         own = topology.host[host]
         releases = [_release_s(topology, target) for target in targets]
+        home = self.scene.plan.fails_back
         return {
             "host": host,
+            **({"fenced_by": home.run} if home else {}),
             "addresses": [str(own.site_address), str(own.management_address)],
             "networks": [str(centre.network) for centre in topology.centres],
             "release_s": max(releases),

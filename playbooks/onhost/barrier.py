@@ -32,8 +32,8 @@ def _name(request: Dict[str, Any]) -> str:
 
 
 def table_of(request: Dict[str, Any]) -> str:
-    """One table per run and host: no run takes another's fence down."""
-    run = hashlib.sha256(request["run"].encode()).hexdigest()[:8]
+    """One table per run and host: no run takes another's fence down. A failback names the run whose fence it is."""
+    run = hashlib.sha256((request.get("fenced_by") or request["run"]).encode()).hexdigest()[:8]
     return route.FENCE + request["host"].replace("-", "_") + "_" + run
 
 

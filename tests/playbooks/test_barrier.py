@@ -287,6 +287,16 @@ def test_each_run_and_each_host_has_a_fence_of_its_own(site: Site) -> None:
     assert sorted(site.tables()) == sorted([first, second])
 
 
+def test_a_failback_takes_down_the_fence_of_the_run_that_it_names(site: Site) -> None:
+    table, later = site.ask("fence")["table"], "20250302T090000-test-0002"
+    site.ask("preflight", run=later)
+    assert site.ask("unfence", run=later)["changed"] is False
+    assert site.tables() == [table]
+    assert site.ask("standing", run=later, fenced_by=RUN)["stands"] is True
+    assert site.ask("unfence", run=later, fenced_by=RUN)["changed"] is True
+    assert site.tables() == []
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
