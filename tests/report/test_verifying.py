@@ -65,5 +65,15 @@ def test_everything_that_the_report_names_is_in_a_pack_of_that_layout(pack: Path
         for names, _ in contents(Context(record_example.passed(), "zh"))
         for name in names.split()
     ]
-    optional = {"people", "configurations", "samples", "ansible", "checks", "interlocks.json", "findings.json", "plan"}
+    optional = {
+        "people",
+        "configurations",
+        "samples",
+        "ansible",
+        "hands",
+        "checks",
+        "interlocks.json",
+        "findings.json",
+        "plan",
+    }
     assert [name for name in named if name not in known | optional] == []
