@@ -1,14 +1,19 @@
 """A gateway host fails on a twin: its number goes to the cold standby and home again; the fronts' own record judges."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.loader.site import load_site
 from orchestrator.model.plan import Action
 from orchestrator.model.record import RunRecord
 from orchestrator.model.verdict import Restoration, RunOutcome
+from orchestrator.twin import Twin
 from tests.support.command import drillctl
+from tests.support.sites import ROOT
+from tests.twin.test_sabotage import inside
 
 pytestmark = [pytest.mark.twin, pytest.mark.usefixtures("own_twins")]
 
@@ -76,3 +81,31 @@ def test_a_host_with_hot_standbys_only_is_left_alone_and_comes_home_by_itself(tm
         pair = record.topology.gateway[change.standby or ""]
         held = [item for item in truth(record)["logins"] if item["number"] == pair.number]
         assert len(held) == 1, "it was logged in all the time"
+
+
+@pytest.fixture
+def twin() -> Iterator[Twin]:
+    made = Twin.up(load_site(ROOT / "inventory/example"))
+    yield made
+    made.down()
+
+
+@pytest.mark.matrix
+def test_a_standby_that_does_not_start_fails_the_run_by_its_name_and_the_number_goes_home(
+    tmp_path: Path, twin: Twin
+) -> None:
+    twin.sabotage("block_gateway", gateway=COLD)
+    said = drillctl(*inside(twin, "rehearse", "gateway-host-failure"), state=tmp_path)
+    assert said.code == 1, said.err[-3000:]
+    verdict = said.record.verdict
+    assert (verdict.outcome, verdict.restoration) == (RunOutcome.FAILED, Restoration.PROVED)
+    assert any(COLD in item.en and "ended after its start" in item.en for item in verdict.reasons), verdict.reasons
+    seen = twin.truth()
+    assert [item for item in seen["logins"] if item["gateway"] == COLD] == []
+    before = next(item.before for item in said.record.plan.gateways if item.gateway == PRIMARY)
+    assert before is not None
+    assert (seen["current"][NUMBER]["front"], seen["current"][NUMBER]["certificate"]) == (
+        before.front,
+        before.certificate,
+    )
+    assert (seen["duplicates"], seen["shared_certificates"]) == (0, 0)
