@@ -25,7 +25,7 @@ setup-tests: ## What only the tests need, too
 demo: setup ## Rehearse the loss of a whole centre on a twin of the example site
 	$(AS_ROOT) drillctl rehearse single-centre-failure --set centre=futian --response repoint
 
-test: setup-tests check ## The checks, the tests and one rehearsal of each drill (under ten minutes)
+test: setup-tests check ## The checks, the tests and one rehearsal of each drill (half an hour on two cores)
 	$(PYTEST) -m "not matrix" -n 3 --dist loadfile $(addprefix --ignore=,$(APART) $(TWINS))
 	$(PYTEST) -m "not matrix" $(APART)
 	$(PYTEST) -m "not matrix" -n 2 --dist loadfile $(TWINS)
