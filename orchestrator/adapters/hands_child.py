@@ -78,20 +78,29 @@ def _tell(host: _Host, ended: str) -> None:
     if ended == "deadline":
         _end(host)
     host.process.wait()
-    answer = _read(host.said)
-    line = next((line for line in reversed(answer.splitlines()) if line.startswith(MARK)), None)
-    wrong = _read(host.wrong) or (answer if line is None else b"")
+    said = _read(host.said)
+    answer = _answer(said)
+    wrong = _read(host.wrong) or said
     _print(
         {
             "host": host.name,
             "ended": ended,
             "returncode": host.process.returncode,
-            "answer": None if line is None else json.loads(line.removeprefix(MARK)),
-            "wrong": "" if line else wrong[-_MOST_SAID:].decode("utf-8", "replace"),
+            "answer": answer,
+            "wrong": "" if answer is not None else wrong[-_MOST_SAID:].decode("utf-8", "replace"),
             "took_s": round(time.monotonic() - host.began, 4),
             "at": time.time(),
         }
     )
+
+
+def _answer(said: bytes) -> Any:
+    """None: there is none, or it was cut off where the connection broke."""
+    line = next((line for line in reversed(said.splitlines()) if line.startswith(MARK)), None)
+    try:
+        return None if line is None else json.loads(line.removeprefix(MARK))
+    except ValueError:
+        return None
 
 
 def _end(host: _Host) -> None:

@@ -129,6 +129,22 @@ def test_a_host_without_its_python_gives_no_success(server: sshd.Server, vendor:
     assert "/no/such/python" in found.message
 
 
+def test_an_answer_that_is_cut_off_is_none_and_takes_no_other_host_s_away(
+    server: sshd.Server, vendor: Vendor, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut"
+    cut.write_text("#!/bin/sh\nprintf 'DRILLCTL-RESULT {\"results\": ['\n")
+    cut.chmod(0o755)
+    targets = {
+        "gw-a1": SshTarget("gw-a1", "127.0.0.1", server.port, "root", str(cut)),
+        "gw-a2": SshTarget("gw-a2", "127.0.0.1", server.port, "root", "/usr/bin/python3"),
+    }
+    sends = Sends(Hands(ROOT / "playbooks", server.settings, targets), tmp_path / "work")
+    found = sends.send({"gw-a1": vendor.request("state"), "gw-a2": vendor.request("state")}, 40)
+    assert found["gw-a1"].outcome is Outcome.INDETERMINATE
+    assert found["gw-a2"].outcome is Outcome.SUCCEEDED
+
+
 def test_who_is_not_of_the_inventory_is_not_contacted(hands: Sends, server: sshd.Server, vendor: Vendor) -> None:
     before = server.commands()
     with pytest.raises(Refused, match="NOT_LISTED"):
