@@ -1,6 +1,6 @@
 """The twin's one process: makes everything as process 1 of its own namespaces, then serves until its lease ends.
 
-    python -m orchestrator.twin.daemon FOLDER SITE DIGEST NETWORK LEASE_S
+    python -m orchestrator.twin.daemon FOLDER SITE DIGEST NETWORK LEASE_S ROOM
 
 It reports on its standard output, one JSON object per line: {"started": …}, then {"ready": …}, or what it
 refused. When process 1 ends, by itself or killed, the kernel ends every process in it and lets go of every

@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator.model.topology import Gateway, Topology, fill
 
 PROC = Path("/proc")
-PROGRAM = "/usr/lib/drillctl-twin/gateway.py"
+PROGRAM = "/gateway.py"
 SETTINGS = "/etc/drillctl-twin/gateway-{id}.json"
 FRESH_S = 1.0  # our choice: a receiver with data writes its status every 0.2 s
 

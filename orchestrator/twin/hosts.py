@@ -15,6 +15,7 @@ from orchestrator.twin.birdconf import Bird
 from orchestrator.twin.keys import KeyPair
 from orchestrator.twin.mounts import make_private, switch_root
 from orchestrator.twin.network import run_bird
+from orchestrator.twin.programs import nursery
 from orchestrator.twin.programs_needed import find_program
 from orchestrator.twin.rootfs import add_user, make_root, mount_private, set_identity
 
@@ -134,6 +135,7 @@ def _become(spec: HostSpec, network: int, folder: Path) -> None:
     mount_private(root)
     switch_root(root)
     socket.sethostname(spec.name)
+    nursery.begin("")
     log = os.open("/var/log/twin.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     if spec.bird:
         run_bird(Path("/etc/bird/bird.conf"), Path("/run/bird/bird.ctl"), log)

@@ -14,6 +14,7 @@ from typing import IO
 
 from orchestrator.errors import Refused
 from orchestrator.loader.site import LoadedSite
+from orchestrator.twin.programs.process import ROOM
 from orchestrator.twin.programs_needed import ensure_possible
 from orchestrator.twin.state import LOG, TwinState, living, locked, make_folder, read_state, remove_folder, twin_folder
 
@@ -83,7 +84,7 @@ def _make_folder(folder: Path, name: str) -> None:
 def _start(folder: Path, site: LoadedSite, lease_s: float) -> IO[bytes]:
     """Back when the daemon has written down who it is, or has ended; the result is what it reports."""
     network = str(site.topology.site.management_network)
-    arguments = [str(folder), str(site.folder.resolve()), site.digest, network, str(lease_s)]
+    arguments = [str(folder), str(site.folder.resolve()), site.digest, network, str(lease_s), ROOM]
     path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
     reader, writer = os.pipe()
     reports = os.fdopen(reader, "rb", buffering=0)

@@ -16,6 +16,7 @@ from orchestrator.twin.layout import Layout, host_space, lay_out, router_space
 from orchestrator.twin.mroute import MulticastRoutes
 from orchestrator.twin.netns import Namespaces
 from orchestrator.twin.network import birds, build_network, start_bird
+from orchestrator.twin.programs import nursery
 from orchestrator.twin.state import KEY, KNOWN_HOSTS, SPACE
 
 _ROOT = "root"
@@ -55,7 +56,7 @@ def build_machine(site: LoadedSite, folder: Path) -> Machine:
     specs = {spec.name: spec for spec in _specs(site, routing, key.public)}
     _write_keys(folder, key, specs)
     (folder / SPACE).mkdir()
-    service_shim.library()  # made once here, not once in every host
+    nursery.load(profile.config.encoding for profile in layout.topology.profiles.values())
     starting = [begin_host(spec, namespaces.descriptor(spec.space), folder / SPACE) for spec in specs.values()]
     outside = {space: bird for space, bird in routing.items() if space not in {spec.space for spec in specs.values()}}
     running = {

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,9 @@ _SETTINGS = {
     "ipv6/conf/all/disable_ipv6": "1",
     "ipv6/conf/default/disable_ipv6": "1",
 }
+# A table of sockets for each host, made for its size: who lists a host's sockets walks through the whole table, and
+# the machine's own has some hundred thousand places. Since Linux 6.1.
+_OWN_TABLE = {"ipv4/tcp_child_ehash_entries": "1024"}  # our choice: a host of the twin has tens of sockets
 
 
 class Namespaces:
@@ -27,6 +30,7 @@ class Namespaces:
     def __init__(self) -> None:
         self._descriptors = {CONTROLLER: os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)}
         _settle(forwards=False)
+        _set(_OWN_TABLE)
 
     def create(self, name: str, *, forwards: bool) -> None:
         """Make a namespace with its loopback still down; this thread is back in the controller's afterwards."""
@@ -64,7 +68,11 @@ class Namespaces:
 
 
 def _settle(*, forwards: bool) -> None:
-    for key, value in {**_SETTINGS, "ipv4/ip_forward": "1" if forwards else "0"}.items():
+    _set({**_SETTINGS, "ipv4/ip_forward": "1" if forwards else "0"})
+
+
+def _set(values: Mapping[str, str]) -> None:
+    for key, value in values.items():
         file = Path("/proc/sys/net") / key
-        if file.exists():  # a kernel without IPv6
+        if file.exists():  # a kernel without IPv6, or an older one
             file.write_text(value)

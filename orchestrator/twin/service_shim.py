@@ -7,10 +7,6 @@ files and never into a file or folder of the machine itself.
 
 import json
 import math
-import shutil
-import subprocess
-import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +20,33 @@ from orchestrator.model.topology import (
     certificate_text,
     fill,
 )
+from orchestrator.twin.programs.nursery import SOCKET
 from orchestrator.twin.vendor_sample import filled_config, sample
 from orchestrator.twin.wire import fingerprint
 
-HERE = Path(__file__).parent
 PYTHON = "/usr/bin/python3"
-LIBRARY = "/usr/lib/drillctl-twin"
 SETTINGS = "/etc/drillctl-twin"
 SYSTEMCTL = "/usr/bin/systemctl"
 SYSTEM_FOLDERS = ("/bin", "/sbin", "/usr", "/lib", "/etc", "/proc", "/sys", "/dev")
 CONNECT_TIMEOUT_S = 3.0  # our choice, where the profile gives none
 
+# Asks the host's nursery, and does nothing by itself: a stand-in for a program of a few milliseconds.
 _SHIM = """\
 #!{python} -IS
 # Part of a simulated host: stands in for the site's own program.
-import os, sys
-root = os.path.realpath(__file__)[: -len({inside!r})]
-sys.path.insert(0, root + {library!r})
-import ctl
-sys.exit(ctl.{entry}(root, [{inside!r}, *sys.argv[1:]]))
+import _socket, sys
+inside = {inside!r}
+root = __file__[: -len(inside)] if __file__.endswith(inside) else ""
+nursery = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (1, 2))
+try:
+    nursery.connect(root + {socket!r})
+    words = "\\0".join([{entry!r}, inside, *sys.argv[1:]])
+    nursery.sendmsg([words.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+    code = nursery.recv(1)
+except OSError as error:
+    sys.exit(f"{{inside}}: {{error}}")
+sys.exit(code[0] if code else f"{{inside}}: no answer")
 """
 
 
@@ -53,8 +57,6 @@ def install(root: Path, topology: Topology, host_id: str) -> list[Path]:
     """
     root = root.resolve()
     owned: set[Path] = set()
-    for name, data in library().items():
-        _write(root, f"{LIBRARY}/{name}", data)
     for gateway in topology.gateways:
         if gateway.host == host_id:
             owned |= _install_gateway(root, topology, gateway)
@@ -121,24 +123,6 @@ def _certificate(certificate: Certificate) -> dict[str, Any]:
     return {"id": certificate.id, "fingerprint": fingerprint(certificate.id), "ekey": is_ekey}
 
 
-@cache
-def library() -> dict[str, bytes]:
-    """The programs, compiled for the hosts' Python: compiling at each start would be part of every outage.
-
-    Compiled once for each process: call it before processes are forked that install a host each.
-    """
-    onhost = HERE.parents[1] / "playbooks" / "onhost"
-    sources = [*(HERE / "programs").glob("[a-z]*.py"), HERE / "wire.py"]
-    sources += [onhost / "vendor_file.py", onhost / "vendor_certificate.py"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for source in sources:
-            shutil.copyfile(source, folder / source.name)
-        compiler = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", name, "-p", LIBRARY, name]
-        subprocess.run([PYTHON, "-I", *compiler], check=True, timeout=60)
-        return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
 def _command(root: Path, inside: str, gateway: Gateway) -> None:
     where = f"profile {gateway.profile}, service of gateway {gateway.id}"
     if not inside.startswith("/"):
@@ -151,7 +135,7 @@ def _command(root: Path, inside: str, gateway: Gateway) -> None:
 
 
 def _shim(root: Path, inside: str, entry: str) -> None:
-    text = _SHIM.format(python=PYTHON, inside=inside, library=LIBRARY, entry=entry)
+    text = _SHIM.format(python=PYTHON, inside=inside, socket=SOCKET, entry=entry)
     _write(root, inside, text.encode(), mode=0o755)
 
 

@@ -1,7 +1,6 @@
 """Framing of the exchanges' public binary formats (SSE IS122 and IS120, SZSE Binary 1.32): bytes to messages, pure.
 
-It runs on both sides: in the twin's fronts, and copied beside the simulated gateway into a host, where nothing
-but Python 3.9 is expected. So it stands alone and uses the standard library only.
+It runs on both sides: in the twin's fronts, and in the simulated gateways. It stands alone.
 
 Public: headers, message types, the bodies of Logon and Logout, the checksum. Our choice, because no public format
 says it: a certificate is presented as a fingerprint of 16 hexadecimal digits, and with it goes the instance (16
@@ -11,11 +10,9 @@ stands in PrtclVersion or DefaultApplVerID. Also our choice: MDGW's bodies are T
 that holds a sequence number, times and dates that nobody reads are 0. Text is padded with spaces.
 """
 
-from __future__ import annotations
-
 import hashlib
 import struct
-from typing import ClassVar, NamedTuple, Union
+from typing import ClassVar, NamedTuple
 
 CHECKSUM = struct.Struct(">I")
 LARGEST_BODY = 4096  # our choice: a longer one means that we lost our place in the stream
@@ -58,7 +55,7 @@ class Other(NamedTuple):
     kind: str
 
 
-Message = Union[Logon, Logout, Heartbeat, MarketData, Other]  # noqa: UP007 (Python 3.9 cannot evaluate X | Y)
+Message = Logon | Logout | Heartbeat | MarketData | Other
 
 
 def fingerprint(certificate: str) -> str:

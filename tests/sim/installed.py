@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from orchestrator.model.topology import Gateway, Topology, fill
 from orchestrator.twin.exchange import Exchange
+from orchestrator.twin.programs.process import ROOM
 from orchestrator.twin.service_shim import install
 from tests.sim.loopback import ROOT, in_centre, line_of, read_status, run, site, until
 
@@ -42,6 +44,7 @@ class World:
         self.root = root
         self.owned = {path for host in SITE.hosts for path in install(root, SITE, host.id)}
         self.exchange = Exchange(SITE, in_centre, line_of, root / "exchange")
+        self._nursery = _nursery(root)
 
     def command(self, gateway: Gateway, verb: str) -> list[str]:
         service = SITE.profiles[gateway.profile].service
@@ -76,6 +79,11 @@ class World:
         path = self.path(name, "log")
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
+    def end(self) -> None:
+        """The host's own processes; not the gateways'."""
+        with self._nursery:
+            self._nursery.kill()
+
     def pid(self, name: str) -> int:
         return int((self.path(name, "status").parent / f"gateway-{name}.pid").read_text())
 
@@ -106,9 +114,8 @@ class World:
 
     def second_process(self, name: str) -> "subprocess.Popen[bytes]":
         """What must never happen: the same gateway once more, past the shim that would see it running."""
-        program = f"{self.root}/usr/lib/drillctl-twin/gateway.py"
-        words = ["/usr/bin/python3", "-I", "-S", program, str(self.settings_file(name)), "second-process"]
-        return subprocess.Popen(words)
+        program = str(ROOT / "orchestrator/twin/programs/gateway.py")
+        return subprocess.Popen([sys.executable, program, str(self.settings_file(name)), "second-process"], cwd=ROOT)
 
     async def logged_in(self, name: str, front: str) -> None:
         endpoint = SITE.front[front].endpoint
@@ -120,6 +127,14 @@ class World:
             ),
             f"{name} logged in at {front}",
         )
+
+
+def _nursery(root: Path) -> "subprocess.Popen[bytes]":
+    words = [sys.executable, "-m", "orchestrator.twin.programs.nursery", str(root), ROOM]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.read(1), "the nursery did not begin"
+    return process
 
 
 def play(story: Callable[[World], Awaitable[None]], root: Path) -> None:
@@ -135,5 +150,6 @@ def play(story: Callable[[World], Awaitable[None]], root: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
             await until(lambda: not world.pids(), "every gateway is gone")
             await world.exchange.stop()
+            world.end()
 
     asyncio.run(whole())

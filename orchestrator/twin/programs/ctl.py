@@ -1,13 +1,12 @@
 """Start and stop of simulated gateways, behind the commands and units that the site's profiles name.
 
-Copied into simulated hosts: Python 3.9, standard library only. A command shim calls `command`, the shim in place of
-systemctl calls `systemctl`; both with the root that the host is installed in (normally empty) and the arguments.
-Everything works as the unprivileged service user: what is remembered stands beside the gateway's status file.
+Each call is a process of its own, made by the host's nursery for whoever ran a shim: a command shim means `command`,
+the one in place of systemctl `systemctl`; both get the root that the host is installed in (normally empty) and the
+arguments. Everything works as the unprivileged service user: what is remembered stands beside the gateway's status
+file.
 """
 
 # ruff: noqa: T201 (stdout and stderr are what these commands answer with)
-from __future__ import annotations
-
 import argparse
 import fcntl
 import os
@@ -15,15 +14,12 @@ import select
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from orchestrator.twin.programs.gateway_files import FOLDER, Settings
-else:
-    from gateway_files import FOLDER, Settings
+from orchestrator.twin.programs import process
+from orchestrator.twin.programs.gateway import main as run_gateway
+from orchestrator.twin.programs.gateway_files import FOLDER, Settings
 
-PYTHON = "/usr/bin/python3"
-LIBRARY = "/usr/lib/drillctl-twin"
+PROGRAM = "/usr/lib/drillctl-twin/gateway.py"  # as it stands in a gateway's command line
 STOP_WAIT_S = 5
 KILL_WAIT_S = 2
 UNKNOWN_UNIT = 5
@@ -114,7 +110,7 @@ def _ended(handle: int, number: int, wait_s: float) -> bool:
 
 def _launch(gateway: Settings) -> int:
     """Fork twice, so that the gateway is nobody's child and keeps nothing of the caller's session."""
-    reader, writer = os.pipe()  # both close on exec: end of file means that the gateway's program runs
+    reader, writer = os.pipe()  # end of file means that the gateway's program runs
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -131,38 +127,27 @@ def _launch(gateway: Settings) -> int:
 
 
 def _become(gateway: Settings, writer: int) -> None:
+    instance = os.urandom(8).hex()
     try:
+        process.name([gateway["process"], PROGRAM, gateway.file, instance])
         _drop_privileges(gateway.pid_file.parent)
         os.chdir("/")
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
-        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (names are all that is wanted)
-            if int(name) > 2:  # noqa: PLR2004 (the standard streams)
-                _close_on_exec(int(name))
         gateway.pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
-        program = f"{gateway.root}{LIBRARY}/gateway.py"
-        instance = os.urandom(8).hex()
-        os.execv(PYTHON, [gateway["process"], "-I", "-S", program, gateway.file, instance])  # noqa: S606 (no shell is the point)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         os.write(writer, str(error).encode())
         os._exit(1)
-
-
-def _close_on_exec(number: int) -> None:
-    try:
-        os.set_inheritable(number, False)
-    except OSError:
-        return  # the descriptor of the listing itself is closed already
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os._exit(run_gateway([gateway.file, instance]))
 
 
 def _drop_privileges(folder: Path) -> None:
     """Root's start gives a process of the service user, as a unit's User= does."""
     owner = folder.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
-        os.setgroups([])
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)
+        process.become(owner.st_uid, owner.st_gid)
 
 
 def _unknown_unit(name: str, verb: str) -> int:

@@ -1,38 +1,26 @@
 """The simulated gateway: does on a twin's host what the site's profile says that the vendor's program does.
 
-    PROCESS_TEXT -I -S gateway.py /etc/drillctl-twin/gateway-ID.json INSTANCE
+    PROCESS_TEXT gateway.py /etc/drillctl-twin/gateway-ID.json INSTANCE
 
-argv[0] is the filled `service.process` text, so that the process is found as the vendor's would be. INSTANCE is drawn
-anew for each start and goes into every logon: the twin's ground truth tells processes apart by it, and finds it in
-the command line of whoever still runs. A second process of the same gateway is not prevented: it is the very mistake
-that the twin must be able to show. SIGTERM logs out and ends it; nothing starts it again.
-
-Copied into simulated hosts: Python 3.9, standard library only.
+The first word is the filled `service.process` text, so that the process is found as the vendor's would be. INSTANCE is
+drawn anew for each start and goes into every logon: the twin's ground truth tells processes apart by it, and finds it
+in the command line of whoever still runs. A second process of the same gateway is not prevented: it is the very
+mistake that the twin must be able to show. SIGTERM logs out and ends it; nothing starts it again.
 """
-
-from __future__ import annotations
 
 import os
 import selectors
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Union
 
-if TYPE_CHECKING:
-    from orchestrator.twin.programs.gateway_files import Log, Settings, Status
-    from orchestrator.twin.programs.orders import Orders
-    from orchestrator.twin.programs.receiver import Receiver
-    from orchestrator.twin.programs.upstream import Upstream
-else:
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 (-I leaves it out)
-    from gateway_files import Log, Settings, Status
-    from orders import Orders
-    from receiver import Receiver
-    from upstream import Upstream
+from orchestrator.twin.programs.gateway_files import Log, Settings, Status
+from orchestrator.twin.programs.orders import Orders
+from orchestrator.twin.programs.receiver import Receiver
+from orchestrator.twin.programs.upstream import Upstream
 
 LONGEST_WAIT_S = 60.0
-Source = Union[Upstream, Receiver]  # noqa: UP007 (Python 3.9 cannot evaluate X | Y)
+Source = Upstream | Receiver
 
 
 def main(arguments: list[str]) -> int:

@@ -1,25 +1,35 @@
 """What the simulated gateway reads and writes on its host: its settings, status file, log and vendor file.
 
-Copied into simulated hosts: Python 3.9, standard library only.
+The vendor's file is read by the same program that writes it, as it is sent to hosts.
 """
 
-from __future__ import annotations
-
-import importlib
+import importlib.util
 import json
 import math
 import os
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+_ONHOST = Path(__file__).parents[3] / "playbooks" / "onhost"
 FOLDER = "/etc/drillctl-twin"
 PIN_ATTEMPTS = 6  # SSE-5.2
 STATUS_INTERVAL_S = 0.2  # our choice: a sequence alone is written no more often than this
+
+
+def onhost(name: str) -> Any:
+    """vendor_file or vendor_certificate, of which the second imports the first by its name on a host."""
+    if name not in sys.modules:
+        if name != "vendor_file":
+            onhost("vendor_file")
+        spec = importlib.util.spec_from_file_location(name, _ONHOST / f"{name}.py")
+        if spec is None or spec.loader is None:
+            raise ValueError(f"expected {_ONHOST / name}.py, found none")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 class Settings:
@@ -52,15 +62,16 @@ class Settings:
 
     def endpoints(self) -> list[str]:
         """The ordered list in the vendor's file. ValueError or OSError when it cannot be read."""
-        read: Callable[[bytes, dict[str, Any]], list[str]] = importlib.import_module("vendor_file").read_endpoints
-        return read(self.under_root(self["config"]["path"]).read_bytes(), self["config"])
+        data = self.under_root(self["config"]["path"]).read_bytes()
+        found: list[str] = onhost("vendor_file").read_endpoints(data, self["config"])
+        return found
 
     def certificate(self) -> tuple[str, dict[str, Any]]:
         """What names the certificate in use in the vendor's file, and the certificate; none: ("", {}).
 
         ValueError where the file names one that this gateway does not have on this host.
         """
-        read = importlib.import_module("vendor_certificate").read_certificate
+        read = onhost("vendor_certificate").read_certificate
         named = read(self.under_root(self["config"]["path"]).read_bytes(), self["config"])
         known: dict[str, dict[str, Any]] = self["certificates"]
         if named is None:

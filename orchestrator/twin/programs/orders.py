@@ -1,23 +1,16 @@
 """The simulated gateway's order port: exactly one order system, and a logon is accepted only when logged in upstream.
 
-Copied into simulated hosts: Python 3.9, standard library only. Logout 5003 refuses a second connection, 5006 says
+Logout 5003 refuses a second connection, 5006 says
 that the gateway is not logged in itself (SSE IS120, IS122).
 """
-
-from __future__ import annotations
 
 import math
 import selectors
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from orchestrator.twin import wire
-    from orchestrator.twin.programs.gateway_files import Log, Settings
-else:
-    import wire
+from orchestrator.twin import wire
+from orchestrator.twin.programs.gateway_files import Log, Settings
 
 ONE_CONNECTION_ONLY = wire.Logout(5003, "only one connection")
 NOT_READY = wire.Logout(5006, "not ready")

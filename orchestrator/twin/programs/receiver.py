@@ -1,24 +1,17 @@
 """The simulated multicast receiver: joins every group of its list and uses the first in the order that has data.
 
-Copied into simulated hosts: Python 3.9, standard library only. It never logs in, so it says `connected` and
+It never logs in, so it says `connected` and
 `logged_in` when it begins to use a source, `lost` when the source falls silent. The way back up to a better source
 is by hand, as it is in trading hours: only silence makes it change.
 """
 
-from __future__ import annotations
-
 import math
 import selectors
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from orchestrator.twin import wire
-    from orchestrator.twin.programs.gateway_files import Log, Settings, Status
-else:
-    import wire
+from orchestrator.twin import wire
+from orchestrator.twin.programs.gateway_files import Log, Settings, Status
 
 SILENCE_S = 3.0  # our choice: SZSE's receivers wait for 15 s
 SETTLE_S = 0.5  # our choice: so that the best of several sources is taken, not the quickest

@@ -1,10 +1,8 @@
 """The simulated gateway's session with the exchange: its list from top to bottom, again and again.
 
-Copied into simulated hosts: Python 3.9, standard library only. One thread, driven by the selector's events and by
+One thread, driven by the selector's events and by
 `tick`; it never blocks.
 """
-
-from __future__ import annotations
 
 import enum
 import errno
@@ -13,14 +11,9 @@ import os
 import selectors
 import socket
 import struct
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from orchestrator.twin import wire
-    from orchestrator.twin.programs.gateway_files import Log, Settings, Status, Token
-else:
-    import wire
-    from gateway_files import Token
+from orchestrator.twin import wire
+from orchestrator.twin.programs.gateway_files import Log, Settings, Status, Token
 
 PAUSE_S = 1.0  # our choice: after a refusal, and after a whole round of the list without a login
 LOGOUT_WAIT_S = 1.0
