@@ -4,7 +4,9 @@ The program is piped to `python3 -I -S -` on the host: nothing is installed ther
 one process carry a whole operation. It prints one line that begins with MARK, then the result as JSON.
 """
 
+import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +38,15 @@ _MODULES = {
 _PROGRAM = """\
 import json, signal, sys, types
 signal.signal(signal.SIGHUP, lambda *_: None)
-for name, source in {sources!r}:
+staged = sys.modules["staged"] = types.ModuleType("staged")
+exec(compile({staged!r}, "staged.py", "exec"), staged.__dict__)
+document = json.loads({document!r})
+codes = staged.codes({sources}, {digest!r}, document)
+for name, code in codes:
     module = sys.modules[name] = types.ModuleType(name)
-    exec(compile(source, name + ".py", "exec"), module.__dict__)
-answer = json.dumps(module.serve(json.loads({document!r})))
+    exec(code, module.__dict__)
+answer = json.dumps(module.serve(document))
+staged.keep(codes, {digest!r}, document)
 try:
     print("{mark}" + answer, flush=True)
 except BrokenPipeError:
@@ -49,8 +56,23 @@ except BrokenPipeError:
 
 def program(name: str, document: dict[str, Any]) -> bytes:
     """The text to pipe: `name` is gateway, standby, route or barrier, `document` is what its `serve` takes."""
-    sources = [(module, (_FOLDER / f"{module}.py").read_text(encoding="utf-8")) for module in _MODULES[name]]
-    return _PROGRAM.format(sources=sources, document=json.dumps(document), mark=MARK).encode()
+    sources, digest = _sources(name)
+    staged = _source("staged")
+    return _PROGRAM.format(
+        staged=staged, sources=sources, digest=digest, document=json.dumps(document), mark=MARK
+    ).encode()
+
+
+@cache
+def _sources(name: str) -> tuple[str, str]:
+    """The modules' sources as a literal, and what names this very text."""
+    sources = repr([(module, _source(module)) for module in _MODULES[name]])
+    return sources, hashlib.sha256(sources.encode()).hexdigest()[:16]
+
+
+@cache
+def _source(module: str) -> str:
+    return (_FOLDER / f"{module}.py").read_text(encoding="utf-8")
 
 
 def answer(output: str) -> dict[str, Any] | None:

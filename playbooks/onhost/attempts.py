@@ -11,6 +11,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 import permit
+import staged
 from permit import Refusal
 
 _POLL_S = 0.05  # our choice: how often a target at work is looked at
@@ -53,7 +54,7 @@ def conclude(request: Dict[str, Any], may: permit.Permit, result: Dict[str, Any]
 
 def _keep(request: Dict[str, Any], began: bool, result: Dict[str, Any]) -> bool:
     try:
-        token = permit.read_token(permit.work_folder(request))
+        token = permit.read_token(staged.work_folder(request))
         before = _kept(request)
         if not token or token["run"] != request["run"] or (before and not began):
             return False
@@ -97,4 +98,4 @@ def _kept(request: Dict[str, Any]) -> Optional[Dict[str, Any]]:
 
 def _file(request: Dict[str, Any]) -> str:
     said = request["attempt_of"]
-    return os.path.join(permit.work_folder(request), f"result-{request['name']}.{said['step']}.{said['attempt']}.json")
+    return os.path.join(staged.work_folder(request), f"result-{request['name']}.{said['step']}.{said['attempt']}.json")

@@ -17,6 +17,7 @@ import vendor_log
 from permit import Failure, Permit
 
 _STOP_S = 15.0  # our choice: how long a stop command may take, and then the process to end
+_END_LOOK_S = 0.002  # our choice: how soon the end of a command is seen; a look costs microseconds
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"  # a monotonic clock means nothing after another boot
 
 
@@ -57,22 +58,20 @@ def commands_at_work(service: Dict[str, Any]) -> List[int]:
 def call(service: Dict[str, Any], verb: str, timeout_s: float) -> None:
     """Run it. Its output goes nowhere: a program that it leaves running would hold on to any pipe."""
     words = command(service, verb)
+    nowhere = subprocess.DEVNULL
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=max(timeout_s, 0.1),
-            start_new_session=True,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Failure(f"expected {' '.join(words)} to end within {timeout_s:.0f} s, found it running") from error
+        process = subprocess.Popen(words, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
     except OSError as error:
         raise Failure(f"expected to run {' '.join(words)}, found: {error}") from error
-    if done.returncode:
-        raise Failure(f"expected {' '.join(words)} to succeed, found exit status {done.returncode}")
+    until = time.monotonic() + max(timeout_s, 0.1)
+    while process.poll() is None:
+        if time.monotonic() >= until:
+            process.kill()
+            process.wait()
+            raise Failure(f"expected {' '.join(words)} to end within {timeout_s:.0f} s, found it running")
+        time.sleep(_END_LOOK_S)  # subprocess's own wait with a timeout sleeps for longer and longer
+    if process.returncode:
+        raise Failure(f"expected {' '.join(words)} to succeed, found exit status {process.returncode}")
 
 
 def is_told_to_stop(spec: Dict[str, Any], noted: Dict[str, Any]) -> bool:

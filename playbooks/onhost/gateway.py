@@ -9,7 +9,6 @@ and nothing depends on the controller while a gateway is down.
 """
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ import attempts
 import fence
 import host_files
 import permit
+import staged
 import vendor_certificate
 import vendor_file
 import vendor_redaction
@@ -162,7 +162,7 @@ def _state(job: Job) -> Tuple[str, str]:
         logged_in=bool(now.pids) and fence.says_logged_in(job.spec, fields),
         status=fields,
         hops=ways.hops(job.request.get("addresses", ())),
-        residue=permit.residue(permit.work_folder(job.request)) + host_files.left_behind(job.config["path"]),
+        residue=permit.residue(staged.work_folder(job.request)) + host_files.left_behind(job.config["path"]),
         clock=[time.time(), time.monotonic()],
         python=list(sys.version_info[:3]),
     )
@@ -205,6 +205,8 @@ def _file_can_be_changed(job: Job) -> List[str]:
 
 
 def _command_exists(job: Job) -> List[str]:
+    import shutil  # noqa: PLC0415 - takes longer to import than a look at a gateway
+
     words = {fence.command(job.spec["service"], verb)[0] for verb in ("start", "stop")}
     return [f"expected a command {word}, found none" for word in sorted(words) if shutil.which(word) is None]
 
@@ -215,9 +217,14 @@ def _sockets_can_be_seen(job: Job) -> List[str]:
 
 
 def _disk_has_room(job: Job) -> List[str]:
-    folders = [os.path.dirname(job.config["path"]), os.path.dirname(permit.work_folder(job.request))]
-    low = [folder for folder in folders if os.path.isdir(folder) and shutil.disk_usage(folder).free < _FREE_BYTES]
+    folders = [os.path.dirname(job.config["path"]), os.path.dirname(staged.work_folder(job.request))]
+    low = [folder for folder in folders if os.path.isdir(folder) and _free_bytes(folder) < _FREE_BYTES]
     return [f"expected {_FREE_BYTES >> 20} MiB free in {folder}, found less" for folder in low]
+
+
+def _free_bytes(folder: str) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 _PREFLIGHT = (_python_is_new_enough, _file_can_be_changed, _command_exists, _sockets_can_be_seen, _disk_has_room)
@@ -225,7 +232,7 @@ _PREFLIGHT = (_python_is_new_enough, _file_can_be_changed, _command_exists, _soc
 
 def _cleanup(job: Job) -> Tuple[str, str]:
     """Remove what this run has put on the host."""
-    folder = permit.work_folder(job.request)
+    folder = staged.work_folder(job.request)
     if job.request.get("check"):
         return ("would_change" if os.path.isdir(folder) else "succeeded"), f"{folder} would be removed"
     removed, forgotten = permit.remove_work_folder(job.request), permit.forget_originals(job.request)

@@ -3,26 +3,24 @@
 Runs on gateway hosts: Python 3.6 or later, standard library only. A host that was frozen or cut off can
 carry out a request long after the controller gave it up, or after its undo. So every request asks here
 before each change. What is kept on the host is one folder, `/var/tmp/drillctl-USER/` (mode 700):
-`token.json` (run and epoch), and per target `turn-…` (the newest request), `lock-…`, `original-…` (files as
-they were), `written-…` (digests of what the run wrote), `out-…` (how far its stop has come) and `result-…` (how
-each attempt ended, see attempts.py). `cleanup` removes it. After an incident its `original-…` files go on in
-`/var/tmp/drillctl-USER-kept/`, until the way home of that incident has put them back.
+`token.json` (run and epoch), `program-…` (see staged.py), and per target `turn-…` (the newest request), `lock-…`,
+`original-…` (files as they were), `written-…` (digests of what the run wrote), `out-…` (how far its stop has come) and
+`result-…` (how each attempt ended, see attempts.py). `cleanup` removes it. After an incident its `original-…` files go
+on in `/var/tmp/drillctl-USER-kept/`, until the way home of that incident has put them back.
 """
 
 import contextlib
 import fcntl
 import json
 import os
-import pwd
 import re
-import shutil
 import signal
-import stat
 import time
 from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-_POLL_S = 0.02  # our choice: how often a condition is looked at
-_PARENT = "/var/tmp"  # noqa: S108 - survives a reboot, and `make_work_folder` refuses a folder of somebody else
+from staged import is_own, work_folder
+
+_POLL_S = 0.005  # our choice: how often a condition is looked at, where looking takes no longer than a quarter of it
 _KEPT = "-kept"
 _MODE = 0o700
 _ORIGINAL = re.compile("original-(.+)-[0-9a-f]{64}$")
@@ -39,18 +37,11 @@ class Failure(Exception):
     """The request was begun and did not reach its end."""
 
 
-def work_folder(request: Dict[str, Any]) -> str:
-    """The only place on a host where anything of ours is kept."""
-    user = pwd.getpwuid(os.getuid()).pw_name
-    return str(request.get("work_dir") or os.path.join(_PARENT, "drillctl-" + user))
-
-
 def make_work_folder(folder: str) -> None:
     """Make it, or refuse one that somebody else could write to."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, _MODE)
-    found = os.lstat(folder)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    if not is_own(folder):
         raise Refusal(f"expected {folder} to be a folder of this user with mode 700, found something else")
 
 
@@ -88,6 +79,8 @@ def remove_work_folder(request: Dict[str, Any]) -> bool:
                 os.unlink(os.path.join(folder, "token.json"))
             if request.get("keep_originals"):
                 _keep_originals(folder)
+            import shutil  # noqa: PLC0415 - takes longer to import than a look at a gateway; only a cleanup needs it
+
             shutil.rmtree(folder)
     except FileNotFoundError:
         return False

@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import attempts
 import permit
+import staged
 import ways
 from permit import Failure, Refusal
 
@@ -119,7 +120,7 @@ def _state(job: Job) -> Tuple[str, str]:
     job.result.update(
         routes={network: current(network) for network in networks},
         hops=ways.hops(job.request.get("addresses", ())),
-        residue=permit.residue(permit.work_folder(job.request)) + fences(),
+        residue=permit.residue(staged.work_folder(job.request)) + fences(),
         clock=[time.time(), time.monotonic()],
         python=list(sys.version_info[:3]),
     )
@@ -141,7 +142,7 @@ def preflight(job: Job, needed: Tuple[str, ...] = ("ip",)) -> Tuple[str, str]:
 def _cleanup(job: Job) -> Tuple[str, str]:
     if not job.request.get("check"):
         job.result["changed"] = permit.remove_work_folder(job.request)
-    job.result["residue"] = permit.residue(permit.work_folder(job.request)) + fences()
+    job.result["residue"] = permit.residue(staged.work_folder(job.request)) + fences()
     return "succeeded", "the run's files are off the router"
 
 

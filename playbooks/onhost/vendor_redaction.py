@@ -8,8 +8,6 @@ without the key none can be guessed. What is not sure to be a name is taken for 
 its profile says becomes one digest per line.
 """
 
-import hashlib
-import hmac
 import json
 import re
 from typing import Any, Dict, Iterator, List, Set
@@ -65,6 +63,9 @@ class _Keyed:
         return self._digest(b"", value)
 
     def _digest(self, name: bytes, value: bytes) -> str:
+        import hashlib  # noqa: PLC0415 - OpenSSL takes longer to load than a look at a gateway
+        import hmac  # noqa: PLC0415 - as above
+
         return "hmac:" + hmac.new(self._key, name + b"\0" + value, hashlib.sha256).hexdigest()[:_DIGITS]
 
 
