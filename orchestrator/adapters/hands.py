@@ -146,6 +146,8 @@ def _result(line: Mapping[str, Any], asked: Sequence[Mapping[str, Any]]) -> Host
         message = "; ".join(f"{item.get('gateway', item.get('op'))}: {item.get('message')}" for item in bad or results)
         return HostResult(host, worst(results), message, {"results": results})
     wrong = str(line.get("wrong") or "")
+    if line.get("ended") == "not begun":
+        return HostResult(host, Outcome.FAILED, "not begun: nothing was sent to it before the call was ended")
     if line.get("ended") == "deadline":
         return HostResult(host, Outcome.TIMED_OUT, f"no answer from {host} within its deadline")
     said = last_words(wrong.encode())

@@ -4,6 +4,9 @@
 run has open already (ControlMaster); where there is none, it is made. One JSON line per host on standard output, as
 soon as that host is done, then one with the status: `done`, `deadline`, or `stopped` (SIGTERM, which also comes when
 its guard is killed). Nothing is tried twice.
+
+A gateway that has been stopped must not wait for this machine: hosts are begun in their order, as fast as the
+processors here can serve them and no faster, so that an outage does not depend on how many others switch.
 """
 
 import json
@@ -21,6 +24,8 @@ from typing import Any, BinaryIO
 MARK = b"DRILLCTL-RESULT "  # of playbooks/onhost_program.py, which this program has no time to load
 _MOST_SAID = 4000  # bytes of what went wrong; our choice
 _LOOK_S = 0.1  # our choice: how soon a stop is seen
+_ROOM_S = 0.002  # our choice: how often it is asked whether there is room for one more
+_LATEST_S = 0.05  # our choice: one more is begun after this time, however busy this machine is
 
 
 @dataclass
@@ -36,21 +41,23 @@ class _Host:
 
 
 def main(folder: Path, deadline_s: float) -> int:
-    """Every host at once, each within its own deadline and all within this one."""
+    """Side by side, each within its own deadline and all within this one."""
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
     end = time.monotonic() + deadline_s
     ask = json.loads((folder / "hands.json").read_text(encoding="utf-8"))
     look = select.poll()
     hosts: dict[int, _Host] = {}
-    for item in ask["hosts"]:
-        host = _begun(folder, item)
-        handle = os.pidfd_open(host.process.pid)
-        hosts[handle] = host
-        look.register(handle, select.POLLIN)
+    waiting = ask["hosts"][::-1]
+    pace = _Pace()
     status = "done"
-    while hosts and status == "done":
-        for handle, _ in look.poll(_LOOK_S * 1000):
+    while (hosts or waiting) and status == "done":
+        while waiting and pace.lets_begin(len(hosts)):
+            host = _begun(folder, waiting.pop())
+            handle = os.pidfd_open(host.process.pid)
+            hosts[handle] = host
+            look.register(handle, select.POLLIN)
+        for handle, _ in look.poll((_ROOM_S if waiting else _LOOK_S) * 1000):
             look.unregister(handle)
             _tell(hosts.pop(handle), "exited")
             os.close(handle)
@@ -62,8 +69,30 @@ def main(folder: Path, deadline_s: float) -> int:
         status = "stopped" if told else "deadline" if now > end else "done"
     for host in hosts.values():
         _end(host)
+    for item in waiting:
+        _print({"host": item["host"], "ended": "not begun"})
     _print({"status": status})
     return 0
+
+
+class _Pace:
+    """How many are begun: as many as keep the processors busy. Who waits for a far host keeps none busy."""
+
+    def __init__(self) -> None:
+        self._most = (os.cpu_count() or 1) + 1
+        self._last = 0.0
+
+    def lets_begin(self, at_work: int) -> bool:
+        now = time.monotonic()
+        if at_work and now - self._last < _LATEST_S and _running() > self._most:
+            return False
+        self._last = now
+        return True
+
+
+def _running() -> int:
+    """Processes of this machine that have or want a processor; this one is among them."""
+    return int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
 
 
 def _begun(folder: Path, item: dict[str, Any]) -> _Host:

@@ -20,7 +20,7 @@ from orchestrator.errors import NeedsPerson, StepFailed
 from orchestrator.guarding import files, processes
 from orchestrator.ports import Fate
 
-_POLL_S = 0.05  # our choice: how often a command is looked at and `stop` is asked
+_POLL_S = 0.01  # our choice: how often a command is looked at and `stop` is asked
 _START_S = 10.0  # our choice: starting takes 0.05 s on an idle machine
 _STOP_S = 5.0  # our choice: a guard that is at work has ended everything in under a second
 _OVERDUE_S = 10.0  # our choice: the same, beyond the command's deadline
