@@ -8,20 +8,19 @@ from orchestrator.errors import Refused
 from orchestrator.model.topology import Gateway, ServiceManager, Topology, fill
 from orchestrator.twin.freezer import Freezer
 from orchestrator.twin.processes import command_lines, tell, with_text
+from orchestrator.twin.programs import nursery
 from orchestrator.twin.programs.gateway_files import FOLDER
 
 _AT_ONCE = 4  # our choice: a start is a burst of CPU, and a machine may have two cores
 _START_WITHIN_S = 20
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Gateways:
-    """`processes` is process 1 of each host; `users` the host's service user."""
+    """`processes` is process 1 of each host."""
 
-    def __init__(self, topology: Topology, processes: dict[str, int], users: dict[str, str], freezer: Freezer) -> None:
+    def __init__(self, topology: Topology, processes: dict[str, int], freezer: Freezer) -> None:
         self._topology = topology
         self._processes = processes
-        self._users = users
         self._freezer = freezer
 
     async def start_enabled(self) -> None:
@@ -72,45 +71,11 @@ class Gateways:
         return pids
 
     async def _start(self, gateway: Gateway, at_once: asyncio.Semaphore) -> None:
-        user = self._users[gateway.host]
-        enter = [
-            "nsenter",
-            "--target",
-            str(self._processes[gateway.host]),
-            "--mount",
-            "--uts",
-            "--ipc",
-            "--net",
-            "--pid",
-            "--root",
-            "--wd=/",
-        ]
-        login = [
-            "setpriv",
-            "--reuid",
-            user,
-            "--regid",
-            user,
-            "--init-groups",
-            "env",
-            "-i",
-            f"PATH={_PATH}",
-            f"USER={user}",
-        ]
+        root = f"/proc/{self._processes[gateway.host]}/root"
         async with at_once, asyncio.timeout(_START_WITHIN_S):
-            process = await asyncio.create_subprocess_exec(
-                *enter,
-                *login,
-                *_start_command(self._topology, gateway),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            said, _ = await process.communicate()
-        if process.returncode:
-            raise OSError(
-                f"gateway {gateway.id} could not be started on {gateway.host}: {said.decode(errors='replace').strip()}"
-            )
+            code, said = await nursery.ask(root, *_start_command(self._topology, gateway))
+        if code:
+            raise OSError(f"gateway {gateway.id} could not be started on {gateway.host}: {said}")
 
     def _gateway(self, name: str) -> Gateway:
         if name not in self._topology.gateway:
@@ -123,8 +88,8 @@ class Gateways:
         return fill(self._topology.profiles[gateway.profile].service.process, gateway)
 
 
-def _start_command(topology: Topology, gateway: Gateway) -> list[str]:
+def _start_command(topology: Topology, gateway: Gateway) -> tuple[str, list[str]]:
     service = topology.profiles[gateway.profile].service
     if service.manager is ServiceManager.SYSTEMD:
-        return ["systemctl", "start", fill(service.unit or "", gateway)]
-    return [fill(word, gateway) for word in service.start or ()]
+        return "systemctl", ["systemctl", "start", fill(service.unit or "", gateway)]
+    return "command", [fill(word, gateway) for word in service.start or ()]

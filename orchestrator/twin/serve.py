@@ -44,9 +44,8 @@ async def serve(machine: Machine, folder: Path, lease_s: float, ready: Callable[
     exchange = Exchange(
         machine.topology, lambda centre: machine.namespaces.inside(centre_space(centre)), lines.line_of, folder
     )
-    users = {name: spec.users[0] for name, spec in machine.specs.items()}
     freezer = Freezer(machine.processes)
-    gateways = Gateways(machine.topology, machine.processes, users, freezer)
+    gateways = Gateways(machine.topology, machine.processes, freezer)
     tokens = Tokens(machine.topology, machine.processes)
 
     def set_causes(causes: Mapping[str, CertificateCause]) -> None:

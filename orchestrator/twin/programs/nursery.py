@@ -9,6 +9,7 @@ shim stands in for; it goes on when the shim is killed.
 """
 
 import array
+import asyncio
 import codecs
 import gc
 import os
@@ -17,7 +18,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from orchestrator.twin.programs import ctl, process
@@ -49,6 +50,21 @@ def begin(root: str) -> None:
         finally:
             os._exit(1)
     listener.close()
+
+
+async def ask(root: str, entry: str, argv: Sequence[str]) -> tuple[int, str]:
+    """What a shim of the host under `root` would ask, from outside: exit code, and what it said."""
+    reader, writer = os.pipe()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as shim, os.fdopen(reader, "rb") as said:
+        try:
+            shim.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(shim, root + SOCKET)
+            socket.send_fds(shim, ["\0".join((entry, *argv)).encode()], [writer, writer])
+        finally:
+            os.close(writer)
+        code = await loop.sock_recv(shim, 1)
+        return code[0] if code else 1, said.read().decode(errors="replace").strip()
 
 
 def _listen(root: str) -> socket.socket:
