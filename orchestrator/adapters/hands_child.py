@@ -17,9 +17,8 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 MARK = b"DRILLCTL-RESULT "  # of playbooks/onhost_program.py, which this program has no time to load
 _MOST_SAID = 4000  # bytes of what went wrong; our choice
@@ -28,8 +27,7 @@ _ROOM_S = 0.002  # our choice: how often it is asked whether there is room for o
 _LATEST_S = 0.05  # our choice: one more is begun after this time, however busy this machine is
 
 
-@dataclass
-class _Host:
+class _Host(NamedTuple):
     """One connection. Its output goes to files: a connection that is kept for later would hold on to a pipe."""
 
     name: str
