@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.support.sites import ROOT
 
 MANY = 40
-# Keeps a processor busy for a tenth of a second of its own time.
-_BUSY = "import time; e = time.process_time() + 0.1\nwhile time.process_time() < e: pass"
+# Keeps a processor busy for some hundredths of a second of its own time.
+_BUSY = "import time; e = time.process_time() + 0.03\nwhile time.process_time() < e: pass"
 _SLEEPS = "read line; sleep 1"
 
 
