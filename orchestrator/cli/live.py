@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.clock_lines import next_line
+from orchestrator.cli.live_gateways import Seen, Standing, gateways
 from orchestrator.cli.outages import outage_lines
 from orchestrator.cli.sentences import is_bad, sentence
 from orchestrator.history import epoch_s
@@ -26,9 +26,18 @@ from orchestrator.rules.outage import OutageWatch, TradingHours
 
 REFRESH_HZ = 4  # our choice
 _COUNT_EVERY_S = 30  # our choice: hours are told to a tenth
-MOST_ROWS = 24  # our choice: more gateways than this are listed worst first
 MOST_LINES = 8  # our choice: newest lines under the table
+_LEAST_LINES = 2  # our choice: of them, where gateways need the space
 _PHASES = frozenset(phase.value for phase in Phase)
+# What is said of a gateway that is not as planned, by how bad it is.
+_STANDING = {
+    "stopped": Standing.DOWN,
+    "stale session": Standing.DOWN,
+    "not logged in": Standing.CONNECTING,
+    "connecting": Standing.CONNECTING,
+    "no sample yet": Standing.UNSEEN,
+    "logged in": Standing.ELSEWHERE,
+}
 
 
 @contextmanager
@@ -93,6 +102,8 @@ class LiveView:
         self._start_mono = time.monotonic()
         self._past: list[Event] = []
         self._counted: tuple[tuple[int, int], str | None] = ((-1, 0), None)
+        self._out_since: dict[str, float] = {}
+        self._allowed: dict[str, tuple[str, ...]] = {}
 
     def catch_up(self, past: Sequence[Event]) -> None:
         """What an earlier orchestrator did: the phase it was in, and since when the fault is on."""
@@ -138,8 +149,15 @@ class LiveView:
     def _see(self, sample: Sample) -> None:
         self._watch.see(sample, sample.at - self._offset_s.get(sample.host, 0.0))
 
-    def __rich__(self) -> Group:
-        return Group(self._head(), self._phases(), self._gateways(), *self._outages(), *self._days(), *self._lines)
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Everything in the height of the terminal: first the newest lines give way, then gateways become groups."""
+        above = Group(self._head(), self._phases())
+        below = Group(*self._outages(), *self._days())
+        rows = self._rows()
+        left = console.size.height - 1 - sum(_height(console, options, part) for part in (above, below))
+        newest = self._lines[-max(_LEAST_LINES, left - len(rows) - 1) :]
+        left -= sum(_height(console, options, line) for line in newest)
+        yield Group(above, gateways(rows, self._topology, left), below, *newest)
 
     def _outages(self) -> list[Text]:
         """Minutes of outage in trading hours; what nears the limit is seen before it is reached."""
@@ -184,42 +202,35 @@ class LiveView:
             text.append("›" if index < len(order) - 1 else "\n", style="dim")
         return text
 
-    def _gateways(self) -> Table:
-        latest = dict(self._measurement.latest()) if self._measurement else {}
-        rows = [(change, latest.get(change.gateway)) for change in self._plan.affected]
-        if len(rows) > MOST_ROWS:
-            rows = sorted(rows, key=lambda row: self._is_good(*row))[:MOST_ROWS]
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("GATEWAY", "NUMBER", "CLASS", "STATE", "FRONT", "PLANNED"):  # a narrow terminal cuts the others
-            table.add_column(column, no_wrap=column in ("GATEWAY", "NUMBER", "STATE"))
-        for change, sample in rows:
-            planned = "-" if change.after is None else change.after.front
-            table.add_row(
-                change.gateway,
-                change.number,
-                change.gateway_class.value,
-                self._state(sample),
-                front_of(self._topology, sample) or "-",
-                planned,
-            )
-        return table
+    def _rows(self) -> list[Seen]:
+        latest = self._measurement.latest() if self._measurement else {}
+        return [self._seen(change, latest.get(change.gateway), time.monotonic()) for change in self._plan.affected]
 
-    def _is_good(self, change: GatewayChange, sample: Sample | None) -> bool:
+    def _seen(self, change: GatewayChange, sample: Sample | None, now: float) -> Seen:
         front = front_of(self._topology, sample)
+        state = self._state(sample, front)
+        if self._is_good(change, front):
+            self._out_since.pop(change.gateway, None)
+            return Seen(change, Standing.GOOD, state, front, None)
+        since = self._out_since.setdefault(change.gateway, now)
+        return Seen(change, _STANDING[state.plain], state, front, now - since)
+
+    def _is_good(self, change: GatewayChange, front: str | None) -> bool:
         if change.action is Action.TAKE_OVER and (self._fault_mono is None or self._lifted):
             return front is None
         if change.action is Action.SUSPENDED and self._fault_mono is not None and not self._lifted:
             return front is None
         if change.action.stays_down or self._fault_mono is None or self._lifted:
             return front is not None
-        return front in allowed_fronts(self._plan, self._topology, change)
+        if change.gateway not in self._allowed:
+            self._allowed[change.gateway] = allowed_fronts(self._plan, self._topology, change)
+        return front in self._allowed[change.gateway]
 
-    def _state(self, sample: Sample | None) -> Text:
+    def _state(self, sample: Sample | None, front: str | None) -> Text:
         if sample is None:
             return Text("no sample yet", style="dim")
         if not sample.running:
             return Text("stopped", style="red")
-        front = front_of(self._topology, sample)
         dead = (
             front is not None
             and self._fault_mono is not None
@@ -231,3 +242,7 @@ class LiveView:
         if front:
             return Text("logged in", style="green")
         return Text("connecting" if sample.connecting else "not logged in", style="yellow")
+
+
+def _height(console: Console, options: ConsoleOptions, part: RenderableType) -> int:
+    return len(console.render_lines(part, options, pad=False))
