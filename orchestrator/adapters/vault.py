@@ -7,11 +7,7 @@ is read here is ever given to Ansible or written down.
 import hmac
 from binascii import Error, unhexlify
 from collections.abc import Iterable
-
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
-from cryptography.hazmat.primitives.padding import PKCS7
+from hashlib import pbkdf2_hmac
 
 HEADER = "$ANSIBLE_VAULT;"
 _ROUNDS = 10_000  # of the format, as the lengths below
@@ -32,10 +28,13 @@ def opened(text: str, passwords: Iterable[str]) -> str | None:
 
 
 def _opened(password: bytes, salt: bytes, seal: bytes, content: bytes) -> str | None:
-    keys = PBKDF2HMAC(SHA256(), _KEY * 2 + _IV, salt, _ROUNDS).derive(password)
+    keys = pbkdf2_hmac("sha256", password, salt, _ROUNDS, _KEY * 2 + _IV)
     cipher, signing, vector = keys[:_KEY], keys[_KEY : _KEY * 2], keys[_KEY * 2 :]
     if not hmac.compare_digest(hmac.new(signing, content, "sha256").digest(), seal):
         return None
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - few sites have a vault
+    from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415 - as above
+
     decryptor = Cipher(algorithms.AES(cipher), modes.CTR(vector)).decryptor()
     unpadder = PKCS7(_BLOCK_BITS).unpadder()
     padded = decryptor.update(content) + decryptor.finalize()
