@@ -1,7 +1,8 @@
 """Makes one program out of on-host sources and a request. Runs on the controller; changes nothing.
 
 The program is piped to `python3 -I -S -` on the host: nothing is installed there, and one connection and
-one process carry a whole operation. It prints one line that begins with MARK, then the result as JSON.
+one process carry a whole operation. It prints BEGUN as soon as it runs, and one line that begins with MARK, then the
+result as JSON.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+BEGUN = "DRILLCTL-BEGUN"
 MARK = "DRILLCTL-RESULT "
 _FOLDER = Path(__file__).parent / "onhost"
 # What each program is made of; a module stands after those that it imports.
@@ -36,6 +38,7 @@ _MODULES = {
 # The handler keeps a closing connection from ending the program half-way. It is a function because an
 # ignored signal would be inherited by the gateway that is started, a handler is not.
 _PROGRAM = """\
+print("{begun}", flush=True)
 import json, signal, sys, types
 signal.signal(signal.SIGHUP, lambda *_: None)
 staged = sys.modules["staged"] = types.ModuleType("staged")
@@ -59,7 +62,7 @@ def program(name: str, document: dict[str, Any]) -> bytes:
     sources, digest = _sources(name)
     staged = _source("staged")
     return _PROGRAM.format(
-        staged=staged, sources=sources, digest=digest, document=json.dumps(document), mark=MARK
+        begun=BEGUN, staged=staged, sources=sources, digest=digest, document=json.dumps(document), mark=MARK
     ).encode()
 
 

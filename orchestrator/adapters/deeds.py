@@ -68,7 +68,10 @@ class OneCall:
         return (call,)
 
     def act(self, player: Player, call: Call, step: Step, scene: Scene) -> list[TargetResult]:
-        """All targets at once. Each request says which attempt it is, so that its host keeps what came of it."""
+        """All targets at once. Each request says which attempt it is, so that its host keeps what came of it.
+
+        On the way there a host that is lost keeps nobody waiting; on the way back it may only just be there again.
+        """
         about = {"attempt_of": player.attempt_of(step.id, call.attempt)}
         asked: dict[str, Request] = {}
         refused: list[TargetResult] = []
@@ -77,7 +80,9 @@ class OneCall:
                 asked[target.name] = self.change(scene, step, target)
             except StepFailed as error:
                 refused.append(TargetResult(target.name, Outcome.FAILED, str(error)))
-        return [*self._ask(player, call, self.what, asked, about, step.deadline_s), *refused]
+        there = step.undoes is None
+        found = self._ask(player, call, self.what, asked, about, step.deadline_s, leave_silent=there)
+        return [*found, *refused]
 
     def look(self, player: Player, call: Call, step: Step, attempt: int, scene: Scene) -> list[TargetResult]:
         """A request that is at work ends at its own deadline, so the host waits no longer than that for it."""
@@ -95,6 +100,8 @@ class OneCall:
         asked: Mapping[str, Request],
         about: Mapping[str, Any],
         deadline_s: float,
+        *,
+        leave_silent: bool = False,
     ) -> list[TargetResult]:
         if not asked:
             return []
@@ -103,7 +110,8 @@ class OneCall:
         for name, item in asked.items():
             requests[item.host].append({**player.permit(item.op, deadline_s, item.host), **item.fields, **about})
             names[item.host].append(name)
-        found = player.send(call, what, dict.fromkeys(requests, self.program), requests, deadline_s)
+        programs = dict.fromkeys(requests, self.program)
+        found = player.send(call, what, programs, requests, deadline_s, leave_silent=leave_silent)
         return [item for host, result in found.items() for item in per_target(result, names[host])]
 
     def _settled(self, found: TargetResult, target: Target, scene: Scene) -> TargetResult:

@@ -48,8 +48,11 @@ class Hands:
         requests: Requests,
         deadline_s: float,
         stop: Callable[[], bool] = lambda: False,
+        *,
+        leave_silent: bool = False,
     ) -> dict[str, HostResult]:
         """Every host's requests in one program each (`programs`: which one a host gets). `what`: for the record.
+        `leave_silent`: a host on which nothing has begun when all others are done is not waited for.
 
         `call_folder` is the guard's. Where it was begun before, that call is joined: nothing is sent, and `requests`
         only says which hosts must have a result. `stop` as in `ports.Call`. StepFailed: not begun.
@@ -58,7 +61,7 @@ class Hands:
             raise Refused("EMPTY_TARGET", f"{what}: expected at least one host, found none")
         folder = call_folder.resolve()
         if not guard.begun(folder):
-            self._prepare(folder, what, programs, requests)
+            self._prepare(folder, what, programs, requests, leave_silent=leave_silent)
         guard.start(folder, self._command(scratch(folder), deadline_s))
         asked = _asked(folder)
         heard, status = self._listen(guard.follow(folder, stop), asked)
@@ -66,7 +69,9 @@ class Hands:
         how = guard.result(folder).ended
         return {host: heard.get(host) or silent(host, how, status, "") for host in requests}
 
-    def _prepare(self, folder: Path, what: str, programs: Mapping[str, str], requests: Requests) -> None:
+    def _prepare(
+        self, folder: Path, what: str, programs: Mapping[str, str], requests: Requests, *, leave_silent: bool
+    ) -> None:
         """Programs go to a private folder and are gone with the call; what was asked for stays on record."""
         unknown = sorted(set(requests) - set(self._targets))
         if unknown:
@@ -80,7 +85,9 @@ class Hands:
             for host, items in requests.items():
                 document = {"requests": [{**item, "check": False} for item in items]}
                 (own / f"{host}.in").write_bytes(onhost.program(programs[host], document))
-            (own / "hands.json").write_text(json.dumps({"hosts": hosts}), encoding="utf-8")
+            (own / "hands.json").write_text(
+                json.dumps({"hosts": hosts, "leave_silent": leave_silent}), encoding="utf-8"
+            )
             asked = {host: [compared(item) for item in items] for host, items in requests.items()}
             (folder / _RECORD).write_text(json.dumps({"what": what, "asked": asked}), encoding="utf-8")
         except OSError as error:
@@ -148,6 +155,9 @@ def _result(line: Mapping[str, Any], asked: Sequence[Mapping[str, Any]]) -> Host
     wrong = str(line.get("wrong") or "")
     if line.get("ended") == "not begun":
         return HostResult(host, Outcome.FAILED, "not begun: nothing was sent to it before the call was ended")
+    if line.get("ended") == "silent":
+        reason = f"nothing has begun on {host} while all others were done: it is not waited for"
+        return HostResult(host, Outcome.INDETERMINATE, reason, {"silent": True})
     if line.get("ended") == "deadline":
         return HostResult(host, Outcome.TIMED_OUT, f"no answer from {host} within its deadline")
     said = last_words(wrong.encode())

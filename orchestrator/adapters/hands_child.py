@@ -6,7 +6,8 @@ soon as that host is done, then one with the status: `done`, `deadline`, or `sto
 its guard is killed). Nothing is tried twice.
 
 A gateway that has been stopped must not wait for this machine: hosts are begun in their order, as fast as the
-processors here can serve them and no faster, so that an outage does not depend on how many others switch.
+processors here can serve them and no faster, so that an outage does not depend on how many others switch. Where
+`hands.json` says so, a host on which nothing has begun when all others are done is left behind: `silent`.
 """
 
 import json
@@ -16,15 +17,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-MARK = b"DRILLCTL-RESULT "  # of playbooks/onhost_program.py, which this program has no time to load
+BEGUN, MARK = b"DRILLCTL-BEGUN\n", b"DRILLCTL-RESULT "  # of playbooks/onhost_program.py, which there is no time to load
 _MOST_SAID = 4000  # bytes of what went wrong; our choice
 _LOOK_S = 0.1  # our choice: how soon a stop is seen
 _ROOM_S = 0.002  # our choice: how often it is asked whether there is room for one more
 _LATEST_S = 0.05  # our choice: one more is begun after this time, however busy this machine is
+_SILENT_S, _SILENT_TIMES = 1.0, 3  # our choice: it has not begun for so long, and for so many times what others took
 
 
 class _Host(NamedTuple):
@@ -48,6 +51,7 @@ def main(folder: Path, deadline_s: float) -> int:
     hosts: dict[int, _Host] = {}
     waiting = ask["hosts"][::-1]
     pace = _Pace()
+    silence = _Silence() if ask["leave_silent"] else None
     status = "done"
     while (hosts or waiting) and status == "done":
         while waiting and pace.lets_begin(len(hosts)):
@@ -57,12 +61,17 @@ def main(folder: Path, deadline_s: float) -> int:
             look.register(handle, select.POLLIN)
         for handle, _ in look.poll((_ROOM_S if waiting else _LOOK_S) * 1000):
             look.unregister(handle)
+            if silence:
+                silence.heard(hosts[handle])
             _tell(hosts.pop(handle), "exited")
             os.close(handle)
         now = time.monotonic()
-        for handle in [handle for handle, host in hosts.items() if now > host.end]:
+        over = {handle: "deadline" for handle, host in hosts.items() if now > host.end}
+        if silence and not waiting and silence.is_all_that_is_left(hosts.values(), now):
+            over.update(dict.fromkeys(hosts, "silent"))
+        for handle, ended in over.items():
             look.unregister(handle)
-            _tell(hosts.pop(handle), "deadline")
+            _tell(hosts.pop(handle), ended)
             os.close(handle)
         status = "stopped" if told else "deadline" if now > end else "done"
     for host in hosts.values():
@@ -88,6 +97,26 @@ class _Pace:
         return True
 
 
+class _Silence:
+    """Whether who is still waited for is not there: a host that was frozen, or is cut off, begins nothing."""
+
+    def __init__(self) -> None:
+        self._longest_s = 0.0
+        self._begun: set[str] = set()
+
+    def heard(self, host: _Host) -> None:
+        """It is done; what it took is more than what it took to begin."""
+        self._begun.add(host.name)
+        self._longest_s = max(self._longest_s, time.monotonic() - host.began)
+
+    def is_all_that_is_left(self, hosts: Collection[_Host], now: float) -> bool:
+        """Without one that has answered there is nothing that these could be held against."""
+        if not self._begun or not hosts:
+            return False
+        least_s = max(_SILENT_S, _SILENT_TIMES * self._longest_s)
+        return all(now - host.began > least_s and not os.fstat(host.said.fileno()).st_size for host in hosts)
+
+
 def _running() -> int:
     """Processes of this machine that have or want a processor; this one is among them."""
     return int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
@@ -102,12 +131,12 @@ def _begun(folder: Path, item: dict[str, Any]) -> _Host:
 
 
 def _tell(host: _Host, ended: str) -> None:
-    if ended == "deadline":
+    if ended != "exited":
         _end(host)
     host.process.wait()
     said = _read(host.said)
     answer = _answer(said)
-    wrong = _read(host.wrong) or said
+    wrong = _read(host.wrong) or said.removeprefix(BEGUN)
     _print(
         {
             "host": host.name,

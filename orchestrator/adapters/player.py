@@ -73,17 +73,25 @@ class Player:
         return self._ansible.play(self.folder(call), playbook, variables, deadline_s + _CALL_S, call.stop)
 
     def send(
-        self, call: Call, what: str, program: Mapping[str, str], requests: Requests, deadline_s: float
+        self,
+        call: Call,
+        what: str,
+        program: Mapping[str, str],
+        requests: Requests,
+        deadline_s: float,
+        *,
+        leave_silent: bool = False,
     ) -> dict[str, HostResult]:
         """What changes targets, or looks at them: over the connections that arming has opened."""
-        return self._hands.send(self.folder(call), what, program, requests, deadline_s + _CALL_S, call.stop)
+        folder, longest_s = self.folder(call), deadline_s + _CALL_S
+        return self._hands.send(folder, what, program, requests, longest_s, call.stop, leave_silent=leave_silent)
 
 
 def per_target(result: HostResult, names: Sequence[str]) -> Iterator[TargetResult]:
     """A host's answer, one result per request; without an answer every request shares the host's outcome."""
     answers = result.data.get("results")
     if not answers:
-        yield from (TargetResult(name, result.outcome, result.message) for name in names)
+        yield from (TargetResult(name, result.outcome, result.message, dict(result.data)) for name in names)
         return
     for name, answer in zip(names, answers, strict=False):
         yield answered(name, answer)

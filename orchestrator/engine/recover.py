@@ -209,8 +209,10 @@ class Recovery:
         return self._world.look(call, step, attempt, self._log.progress.before)
 
     def tell(self, step: Step, attempt: int, found: Sequence[TargetResult]) -> list[TargetResult]:
-        """What a call left unknown, settled by a look where the step's policy allows one."""
-        unknown = {item.target for item in found if item.outcome in results.UNKNOWN}
+        """What a call left unknown, settled by a look where the step's policy allows one. A host that the call has
+        left behind as silent would only be waited for once more.
+        """
+        unknown = {item.target for item in found if item.outcome in results.UNKNOWN and not item.data.get("silent")}
         if not unknown or step.policy is not Policy.LOOK:
             return list(found)
         asked = step.model_copy(update={"targets": tuple(item for item in step.targets if item.name in unknown)})

@@ -87,8 +87,16 @@ class Answering(Player):
         return {host: self._result(host, items) for host, items in requests.items()}
 
     def send(
-        self, call: Call, what: str, program: Mapping[str, str], requests: Requests, deadline_s: float
+        self,
+        call: Call,
+        what: str,
+        program: Mapping[str, str],
+        requests: Requests,
+        deadline_s: float,
+        *,
+        leave_silent: bool = False,
     ) -> dict[str, HostResult]:
+        assert not (leave_silent and what == "state"), "who is looked at is waited for"
         return self.play(call, what, program, requests, deadline_s)
 
     def _result(self, host: str, items: list[dict[str, Any]]) -> HostResult:

@@ -1,4 +1,4 @@
-"""How fast hosts are begun: as fast as the processors here can serve them, and at once where none is needed."""
+"""How hosts are begun and left: in turn where this machine is busy, at once where it is not; lost ones alone."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.sites import ROOT
@@ -16,11 +17,15 @@ _BUSY = "import time; e = time.process_time() + 0.03\nwhile time.process_time() 
 _SLEEPS = "read line; sleep 1"
 
 
-def _child(folder: Path, words: list[str], deadline_s: float = 60) -> "subprocess.Popen[str]":
+def _child(
+    folder: Path, words: list[str], deadline_s: float = 60, *, others: Sequence[list[str]] = (), leave: bool = False
+) -> "subprocess.Popen[str]":
+    """`others`: what the last hosts are given instead of `words`."""
+    each = [*[words] * (MANY - len(others)), *others]
     for number in range(MANY):
         (folder / f"h{number:02}.in").write_text("go\n")
-    hosts = [{"host": f"h{number:02}", "words": words, "deadline_s": deadline_s} for number in range(MANY)]
-    (folder / "hands.json").write_text(json.dumps({"hosts": hosts}))
+    hosts = [{"host": f"h{number:02}", "words": item, "deadline_s": deadline_s} for number, item in enumerate(each)]
+    (folder / "hands.json").write_text(json.dumps({"hosts": hosts, "leave_silent": leave}))
     command = [sys.executable, "-m", "orchestrator.adapters.hands_child", str(folder), str(deadline_s)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
@@ -62,3 +67,32 @@ def test_who_was_not_begun_when_it_was_told_to_stop_is_named(tmp_path: Path) -> 
     begun = {path.stem for path in tmp_path.glob("*.out")}
     assert begun | {str(item["host"]) for item in lines} == {f"h{number:02}" for number in range(MANY)}
     assert begun.isdisjoint(str(item["host"]) for item in lines)
+
+
+_ANSWERS = 'echo DRILLCTL-BEGUN; read line; echo "DRILLCTL-RESULT {}"'
+_IS_LOST = ["/bin/sh", "-c", "sleep 8"]
+_IS_SLOW = ["/bin/sh", "-c", "echo DRILLCTL-BEGUN; sleep 4; echo 'DRILLCTL-RESULT {}'"]
+
+
+def test_nobody_waits_for_a_host_on_which_nothing_has_begun(tmp_path: Path) -> None:
+    *lines, last = _lines(_child(tmp_path, ["/bin/sh", "-c", _ANSWERS], others=[_IS_LOST, _IS_LOST], leave=True))
+    ended = [str(item["ended"]) for item in sorted(lines, key=lambda item: str(item["host"]))]
+    assert (ended, last) == (["exited"] * (MANY - 2) + ["silent"] * 2, {"status": "done"})
+    assert max(float(str(item["took_s"])) for item in lines) < 5
+
+
+def test_one_that_has_begun_is_waited_for_and_the_lost_with_it(tmp_path: Path) -> None:
+    *lines, _ = _lines(_child(tmp_path, ["/bin/sh", "-c", _ANSWERS], others=[_IS_SLOW, _IS_LOST], leave=True))
+    found = {str(item["host"]): item for item in lines}
+    assert (found["h38"]["ended"], found["h38"]["answer"]) == ("exited", {})
+    assert found["h39"]["ended"] == "exited"  # it has begun nothing, but was not all that was left
+
+
+def test_where_nobody_is_to_be_left_everybody_is_waited_for(tmp_path: Path) -> None:
+    *lines, _ = _lines(_child(tmp_path, ["/bin/sh", "-c", _ANSWERS], others=[_IS_LOST]))
+    assert {item["ended"] for item in lines} == {"exited"}
+
+
+def test_without_any_answer_nobody_is_left(tmp_path: Path) -> None:
+    *lines, _ = _lines(_child(tmp_path, _IS_LOST, leave=True))
+    assert {item["ended"] for item in lines} == {"exited"}
