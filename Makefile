@@ -12,6 +12,8 @@ PYTEST := $(AS_ROOT) python -m pytest
 APART := tests/guard tests/measuring tests/playbooks tests/sim tests/torture
 # Twins wait more than they work: two at a time.
 TWINS := tests/twin
+LOCKED := --python-version 3.12 --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	--no-header
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -41,11 +43,17 @@ torture: setup ## Kill and freeze everything at any moment: 2,000 times simulate
 mutants: setup ## Break each rule of the engine once and see its test fail
 	python tools/mutants.py
 
-bench: setup ## Measure our own overheads on this machine
+bench: setup .venv-bench ## Measure our own overheads on this machine, and switching beside other ways to do it
 	python -m benchmarks.journal
 	$(AS_ROOT) python -m benchmarks.abort
 	$(AS_ROOT) python -m benchmarks.seal
 	$(AS_ROOT) python -m benchmarks.switching
+
+# Other programs that switching is measured beside. Nothing of the product is in it, and it is in nothing of the product.
+.venv-bench: benchmarks/requirements.lock
+	python -m venv --clear $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
 
 check: setup ## Lint, types, layers, playbooks and YAML
 	ruff check
@@ -62,13 +70,14 @@ format: setup ## Format the code
 schemas: setup ## Write the JSON Schemas in docs/reference/ again, from the models
 	python -m orchestrator schema
 
-lock: setup ## Resolve requirements.lock again, keeping what still fits (needs uv)
-	uv pip compile pyproject.toml --extra dev --python-version 3.12 --universal --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock
+lock: setup ## Resolve requirements.lock and that of benchmarks/ again, keeping what still fits (needs uv)
+	uv pip compile pyproject.toml --extra dev $(LOCKED) --output-file requirements.lock
+	python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])' | \
+		uv pip compile - $(LOCKED) --output-file benchmarks/requirements.lock
 
 bundle: setup ## Pack everything for a controller without Internet into dist/
 	python tools/bundle.py
 
-clean: ## Remove .venv and caches; reports and journals stay
-	$(AS_ROOT) rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible *.egg-info
+clean: ## Remove .venv, .venv-bench and caches; reports and journals stay
+	$(AS_ROOT) rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible *.egg-info
 	$(AS_ROOT) find . -name __pycache__ -type d -prune -exec rm -rf {} +
