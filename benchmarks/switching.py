@@ -1,272 +1,248 @@
-"""How long it takes to move the gateways of N hosts, against the floor of parallel ssh. On a twin made for it.
+"""How long it takes to move the gateways of N hosts, beside other ways of doing it. On a twin made for it.
 
-`python -m benchmarks.switching [N …]`. Gateways are moved while they are logged in: the fault is declared and nobody
-makes it, so that what is measured is ours and not an exchange's release time. Every way has the same waves, the same
-program with the same proofs on the hosts, and the fronts' own record as its clock:
+`python -m benchmarks.switching [N …] [--ways WAY …] [--lost N] [--deadline S] [--json FILE]`. Every way moves the same
+gateways in the same waves while the sampler of a run is at work, with the fronts' own record as its clock: from its
+start to the last gateway logged in, and the outage of each gateway from log-out to log-in. After each, everything is
+put back. Ways:
 
-  floor         one new ssh connection per host, all of a wave at once, no controller behind it
-  floor, armed  the same over connections that are open already
-  ours          an engine with journal, interlocks and sampler: from `switching` to the last gateway logged in
+  stock           the usual tasks by Ansible as it comes
+  tuned           the same with as many forks as hosts, pipelining, kept connections, no facts
+  pyinfra         the same by pyinfra
+  floor           a shell command with our proofs, one new ssh connection per host, all of a wave at once
+  floor-armed     the same over connections that are open already
+  program         our on-host program in the place of the shell command
+  program-armed   the same over connections that are open already
+  ours            an engine with journal, interlocks and sampler: cold from `switching`, armed from GO, in a rehearsal
+                  the first intent of a wave; both over connections that arming has opened, so with arming, too
+
+With one host frozen and one dark just before switching (`--lost N`: at this size), what the others lose by it.
 """
 
+import argparse
 import json
-import statistics
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-import yaml
-
-from orchestrator.adapters.clock import SystemClock
-from orchestrator.adapters.gateway_spec import gateway_spec
-from orchestrator.adapters.ssh import SshSettings, ssh_targets
-from orchestrator.adapters.world import SiteWorld, Tools
-from orchestrator.engine.run import End, Engine
-from orchestrator.history import epoch_s
-from orchestrator.journal import SqliteJournal
-from orchestrator.loader.drill import load_drill
+from benchmarks import floor, others
+from benchmarks.ground import LEASE_S, WAVE, Ground, Taken, end_all, need, sampled, say, watch_over, write_hosts
+from benchmarks.ours import Ours, ours
+from benchmarks.table import Row, row, write
 from orchestrator.loader.site import LoadedSite, load_site
-from orchestrator.model.drill import Mode, Response
-from orchestrator.model.event import EventKind
-from orchestrator.model.plan import Action, Fault, GatewayChange, Plan, Verb
-from orchestrator.planner import Request, make_plan
 from orchestrator.twin import Twin
-from orchestrator.wiring.places import Place, Places
-from orchestrator.wiring.runs import new_run, open_run
-from playbooks import onhost_program
-from tests.support.sites import SiteSpec, write_site
-from tests.support.twins import until
 
-WAVE = 50  # our choice: of a site of hundreds
-LONGEST_S = 120
+SIZES = (10, 50, 100, 200)
+LOST_AT, LOST_LIMIT = 50, 5.0  # hosts; % more that the others may take
+DEADLINE_S = 900.0  # our choice: of a way that takes minutes
+_END_S = 10.0  # our choice: for what stands in the twin to end by itself
+_SOURCE = "benchmarks.switching"
+_FRONTS = f"{_SOURCE}, by the fronts' own record"
+
+_WAYS: Mapping[str, Callable[[Ground, float], Taken]] = {
+    "stock": others.stock,
+    "tuned": others.tuned,
+    "pyinfra": others.pyinfra,
+    "floor": lambda ground, _: floor.floor(ground, armed=False),
+    "floor-armed": lambda ground, _: floor.floor(ground, armed=True),
+    "program": lambda ground, _: floor.program(ground, armed=False),
+    "program-armed": lambda ground, _: floor.program(ground, armed=True),
+}
+WAYS = (*_WAYS, "ours")
 
 
 @dataclass(frozen=True)
-class Taken:
-    """`all_s`: until the last gateway was logged in; `outages_s`: log-out to log-in of each, by the fronts."""
+class Asked:
+    """What is to be measured. `lost`: at which size two hosts are lost, too."""
 
-    way: str
-    all_s: float
-    outages_s: Sequence[float]
-
-    def line(self, floor_s: float) -> str:
-        median, longest = statistics.median(self.outages_s) * 1000, max(self.outages_s) * 1000
-        share = f"{self.all_s / floor_s:5.2f}×"
-        return f"  {self.way:14} {self.all_s:7.2f} s {share}   outage {median:6.0f} ms median {longest:7.0f} ms longest"
+    ways: Sequence[str]
+    lost: int
+    deadline_s: float
 
 
-class Declared:
-    """A fault that people have declared and nobody has made."""
-
-    def inject(self, fault: Fault, lease_s: float, run: str, epoch: int) -> None: ...
-
-    def lift(self, fault: Fault, run: str, epoch: int) -> None: ...
-
-    def renew(self, run: str, epoch: int) -> None: ...
-
-    def is_on(self, fault: Fault, run: str, epoch: int) -> bool:  # noqa: ARG002
-        return True
+# -- outside the twin ---------------------------------------------------------------------------------
 
 
-def main(sizes: Sequence[int]) -> None:
+def main(sizes: Sequence[int], asked: Asked, file: Path | None) -> None:
+    """A table per size on standard output; the rows of all of them in the file."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _told_to_end)
+    rows: list[Row] = []
     for size in sizes:
-        with tempfile.TemporaryDirectory(prefix="drillctl-switching-") as scratch:
-            _measure(size, Path(scratch))
+        with tempfile.TemporaryDirectory(prefix="drillctl-ways-") as scratch:
+            found = _measure(size, asked, Path(scratch))
+        rows += found
+        write(file, rows)
+        print(f"{size} hosts, waves of at most {WAVE}")
+        for item in found:
+            print(item.line(f"{size} hosts: "), flush=True)
 
 
-def _measure(size: int, scratch: Path) -> None:
-    site = load_site(_site(scratch, size))
+def _told_to_end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _measure(size: int, asked: Asked, scratch: Path) -> list[Row]:
+    site = load_site(write_hosts(scratch, size))
     began = time.monotonic()
-    twin = Twin.up(site)
-    up_s = time.monotonic() - began
+    twin = Twin.up(site, lease_s=LEASE_S)
     try:
-        print(f"{size} hosts, waves of {WAVE}; twin up in {up_s:.1f} s", flush=True)
-        taken = json.loads(_inside(twin, site, scratch))
-        floor_s = taken[0]["all_s"]
-        for item in taken:
-            print(Taken(**item).line(floor_s), flush=True)
+        up_s = time.monotonic() - began
+        say(f"{size} hosts, waves of at most {WAVE}; twin {twin.name} up in {up_s:.1f} s")
+        found = _inside(twin, site, asked, scratch)
     finally:
+        end_all(twin)
         began = time.monotonic()
         twin.down()
-        print(f"  twin down in {time.monotonic() - began:.1f} s", flush=True)
-
-
-def _site(scratch: Path, size: int) -> Path:
-    """One trading gateway a host, every list Futian first: all of them have to move."""
-    half = size // 2
-    folder = write_site(scratch, SiteSpec(classes=("trading",), pairs=half, hosts=half, wave=WAVE))
-    file = folder / "topology.yml"
-    data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    for gateway in data["gateways"]:
-        gateway["servers"] = ["futian-trading", "southern-trading"]
-    file.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return folder
-
-
-def _inside(twin: Twin, site: LoadedSite, scratch: Path) -> str:
-    """The measuring process stands where the controller of the twin does."""
-    words = [sys.executable, "-m", "benchmarks.switching", "--inside", twin.name, str(site.folder), str(scratch)]
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, timeout=1800, check=True)
-    return done.stdout.splitlines()[-1]
-
-
-def inside(name: str, folder: Path, scratch: Path) -> None:
-    site, twin = load_site(folder), Twin.find(name)
-    twin.enter()
-    total = len(site.topology.gateways)
-    until(lambda: len(twin.truth()["current"]) == total, LONGEST_S)
-    plan = _plan(site)
-    found = [_floor(twin, site, plan, armed=False), _floor(twin, site, plan, armed=True)]
-    found.append(_ours(twin, site, plan, scratch))
-    print(json.dumps([{"way": item.way, "all_s": item.all_s, "outages_s": list(item.outages_s)} for item in found]))
-
-
-def _plan(site: LoadedSite) -> Plan:
-    drill = load_drill(Places().drills, "single-centre-failure")
-    today = datetime.now(UTC).date()
-    return make_plan(site.topology, site.digest, drill, Request(Mode.REHEARSAL, today, {}, Response.REPOINT))
-
-
-# -- ours ---------------------------------------------------------------------------------------------
-
-
-def _ours(twin: Twin, site: LoadedSite, plan: Plan, scratch: Path) -> Taken:
-    clock = SystemClock()
-    journal = SqliteJournal(scratch / "journal.db", clock)
-    places = Places()
-    place = Place.of(twin, owned=False)
-    folder = scratch / "reports" / new_run(places, plan, "Asia/Shanghai").name
-    opened = open_run(journal, site, plan, folder, "bench", place)
-    tools = Tools(places.playbooks, places.drills / "checks", consent_tcp=True)
-    world = SiteWorld(opened.site, tools, twin.ssh_settings(folder.name), opened.job, Declared())
-    end = Engine(opened.job, world, journal, clock).run()
-    _need(end is End.CLOSED, f"the run to be closed, found {end}")
-    events = journal.events(folder.name)
-    state = {item.data["state"]: epoch_s(item) for item in events if item.kind is EventKind.STATE}
-    journal.close()
-    return _taken("ours", twin, plan, state["switching"], state["restoring"])
-
-
-def _taken(way: str, twin: Twin, plan: Plan, began: float, until_at: float) -> Taken:
-    """By the fronts: the last log-in of each number in this time, and its log-out before."""
-    truth = twin.truth()
-    _need(truth["duplicates"] + truth["shared_certificates"] == 0, "no number and no certificate logged in twice")
-    numbers = {change.number for change in plan.gateways if change.action is Action.REPOINT}
-    login = {
-        item["number"]: item["at"] for item in truth["logins"] if item["accepted"] and began <= item["at"] < until_at
-    }
-    logout = {item["number"]: item["at"] for item in truth["logouts"] if began <= item["at"] < until_at}
-    _need(
-        numbers == login.keys() == logout.keys(),
-        f"{len(numbers)} moved, found {len(login)} logged in and {len(logout)} out",
+        down_s = time.monotonic() - began
+    up, down = (
+        row(f"{size} hosts: twin {way}", took_s, "s", _SOURCE) for way, took_s in (("up", up_s), ("down", down_s))
     )
-    return Taken(way, max(login.values()) - began, [login[name] - logout[name] for name in numbers])
+    return [up, *found, down]
 
 
-def _all_well(answers: Iterable[Mapping[str, Any]]) -> None:
-    bad = [str(item["message"]) for item in answers if not item["ok"]]
-    _need(not bad, f"every host to have done it, found {bad[:3]}")
+def _inside(twin: Twin, site: LoadedSite, asked: Asked, scratch: Path) -> list[Row]:
+    """The measuring process stands where the controller of the twin does. It ends when its standard input does."""
+    place = [twin.name, str(site.folder), str(scratch)]
+    words = [sys.executable, "-m", "benchmarks.switching", "--inside", *place, json.dumps(asdict(asked))]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        said = process.stdout.read() if process.stdout else ""
+        need(process.wait() == 0, f"the measurement to end well, found exit {process.returncode}")
+    finally:
+        if process.stdin:
+            process.stdin.close()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return [Row(**item) for item in json.loads(said.splitlines()[-1])]
 
 
-def _need(holds: bool, expected: str) -> None:
-    """Or nothing was measured."""
-    if not holds:
-        raise SystemExit(f"expected {expected}")
+# -- inside the twin ----------------------------------------------------------------------------------
 
 
-# -- the floor ----------------------------------------------------------------------------------------
+def inside(name: str, folder: Path, scratch: Path, asked: Asked) -> None:
+    """Every way that is asked for; the rows as JSON on standard output."""
+    ground = Ground.enter(name, folder, scratch)
+    watch_over(ground)
+    ground.until_logged_in()
+    table = Table(len(ground.moves))
+    plain = [way for way in _WAYS if way in asked.ways]
+    if plain:
+        with sampled(ground) as prove:
+            for way in plain:
+                with floor.put_back(ground):
+                    prove()
+                    table.add(way, _WAYS[way](ground, asked.deadline_s))
+                    prove()
+    if "ours" in asked.ways:
+        well = ours(ground)
+        table.add_ours(ground, well)
+        if len(ground.moves) == asked.lost:
+            for lost in _lost(ground):
+                ground.until_logged_in()
+                table.add_lost(ground, well, ours(ground, lost), lost)
+    print(json.dumps([asdict(item) for item in table.rows()]))
 
 
-def _floor(twin: Twin, site: LoadedSite, plan: Plan, *, armed: bool) -> Taken:
-    """There, and back again so that the next one finds the same."""
-    run = f"floor-{time.time_ns()}"
-    ssh = twin.ssh_settings(run)
-    moves = [change for change in plan.gateways if change.action is Action.REPOINT]
-    waves = [_wave_of(moves, step.targets) for step in plan.steps if step.verb is Verb.REPOINT]
-    ask = _asker(site, ssh, run, keep=armed)
-    with ThreadPoolExecutor(WAVE) as pool:
-        found = {
-            name: item for wave in waves for name, item in zip(wave, pool.map(ask("preflight"), wave), strict=True)
-        }
-        _all_well(found.values())
-        state = {
-            change: item for wave in waves for change, item in zip(wave, pool.map(ask("state"), wave), strict=True)
-        }
-        digests = {change.gateway: item["sha256_before"] for change, item in state.items()}
-        began = time.time()
-        for wave in waves:
-            done = list(pool.map(ask("repoint", digests), wave))
-            _all_well(done)
-        ended = time.time()
-        result = _taken("floor, armed" if armed else "floor", twin, plan, began, ended)
-        written = {item["gateway"]: item["sha256_after"] for wave in waves for item in pool.map(ask("state"), wave)}
-        for wave in waves:
-            done = list(pool.map(ask("restore", written, digests), wave))
-            _all_well(done)
-            list(pool.map(ask("cleanup"), wave))
-    ssh.close(site)
-    return result
+def _lost(ground: Ground) -> Sequence[Sequence[str]]:
+    """(frozen, dark), both ways round. They are a pair, since the other of a pair that is out is held back. Its primary
+    is of the first wave: what is waited for there, all waves behind it wait for.
+    """
+    first = ground.waves[0][0]
+    pair = ground.site.topology.gateway[first.gateway].pair
+    other = next(move for move in ground.moves if move.gateway == pair)
+    return (first.host, other.host), (other.host, first.host)
 
 
-def _wave_of(moves: Sequence[GatewayChange], targets: Sequence[Any]) -> list[GatewayChange]:
-    by_name = {change.gateway: change for change in moves}
-    return [by_name[target.name] for target in targets]
+class Table:
+    """Rows of one size. Each way is held against the floor that stands in the same table."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken: dict[str, Taken] = {}
+        self._more: list[Row] = []
+
+    def rows(self) -> list[Row]:
+        """Every way's times with how many times its floor that is, then all else."""
+        return [item for way in self._taken for item in self._rows_of(way)] + self._more
+
+    def _rows_of(self, way: str) -> Iterator[Row]:
+        item = self._taken[way]
+        base = "floor-armed" if way.endswith("armed") else "floor"
+        if item.missing:
+            yield self._row(f"{way}: {item.missing} of {self._size} not moved in time", None, "s")
+        else:
+            yield self._row(f"{way}: last log-in", item.all_s, "s")
+            if base in self._taken and way != base:
+                yield self._row(f"{way}: times {base}", item.all_s / self._taken[base].all_s, "×")
+        yield self._row(f"{way}: outage per gateway, median", item.median_ms, "ms")
+        yield self._row(f"{way}: outage per gateway, longest", item.longest_ms, "ms")
+
+    def add(self, way: str, item: Taken) -> None:
+        self._taken[way] = item
+        say(
+            f"  {way:14} {item.all_s:8.2f} s   outage {item.median_ms:7.0f} ms median {item.longest_ms:8.0f} ms longest"
+        )
+
+    def add_ours(self, ground: Ground, well: Ours) -> None:
+        """Cold and armed, the same with what arming took before, and the controller's memory."""
+        cold = well.cold(ground)
+        self.add("ours, cold", cold)
+        self.add("ours, armed", well.armed(ground))
+        self.add("ours, with arming", replace(cold, all_s=cold.all_s + well.arm_s))
+        source = f"{_SOURCE}, PSS of /proc/PID/smaps_rollup"
+        self._add("ours: peak memory of the engine", well.peaks.engine, "MiB", source)
+        for kind, mib in sorted(well.peaks.beside.items()):
+            self._add(f"ours: peak memory of {kind} ({well.peaks.count[kind]} processes)", mib, "MiB", source)
+
+    def add_lost(self, ground: Ground, well: Ours, hurt: Ours, lost: Sequence[str]) -> None:
+        """What those that are well lose by those that are lost."""
+        frozen, dark = ("wave 1" if host == ground.waves[0][0].host else "a later one" for host in lost)
+        title = f"ours, a host of {frozen} frozen, of {dark} dark: the other {self._size - len(lost)}"
+        before, after = well.cold(ground, lost), hurt.cold(ground, lost)
+        if after.missing:
+            self._add(f"{title}: {after.missing} not moved", None, "s")
+        self._add(f"{title}: last log-in", after.all_s, "s")
+        self._add(f"{title}: more time", 100 * (after.all_s / before.all_s - 1), "%", limit=LOST_LIMIT)
+        self._add(f"{title}: outage, median", after.median_ms, "ms")
+        self._add(
+            f"{title}: more outage, median", 100 * (after.median_ms / before.median_ms - 1), "%", limit=LOST_LIMIT
+        )
+        times = f"{after.all_s:.2f} s instead of {before.all_s:.2f} s"
+        say(f"  {title}: {times}, {after.missing} not moved; the run: {hurt.end}")
+
+    def _add(
+        self, what: str, value: float | None, unit: str, source: str = _FRONTS, limit: float | None = None
+    ) -> None:
+        self._more.append(self._row(what, value, unit, source, limit))
+
+    def _row(self, what: str, value: float | None, unit: str, source: str = _FRONTS, limit: float | None = None) -> Row:
+        return row(f"{self._size} hosts: {what}", value, unit, source, limit)
 
 
-def _asker(
-    site: LoadedSite, ssh: SshSettings, run: str, *, keep: bool
-) -> Callable[..., Callable[[GatewayChange], dict[str, Any]]]:
-    targets = ssh_targets(site)
-    options = ssh.options()
-    alone = [] if keep else ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
+# -- the command --------------------------------------------------------------------------------------
 
-    def ask(
-        op: str, expected: Any = MappingProxyType({}), back: Any = MappingProxyType({})
-    ) -> Callable[[GatewayChange], dict[str, Any]]:
-        def one(change: GatewayChange) -> dict[str, Any]:
-            target = targets[change.host]
-            now = time.time()
-            request: dict[str, Any] = {
-                "op": op,
-                "run": run,
-                "token": 1,
-                "sequence": int(now * 1e6),
-                "deadline_s": 60,
-                "deadline_at": now + 60,
-                "gateway": gateway_spec(site.topology, site.topology.gateway[change.gateway]),
-            }
-            if change.gateway in expected:
-                request |= {"expected_sha256": expected[change.gateway], "rollback": op == "repoint"}
-                request |= {"attempt_of": {"run": run, "step": op, "attempt": 1}}
-            if op == "repoint":
-                request["endpoints"] = [site.topology.front[name].endpoint for name in change.list_after]
-            if op == "restore":
-                request["endpoints"] = [site.topology.front[name].endpoint for name in change.list_before]
-                request["restore_sha256"] = back[change.gateway]
-            program = onhost_program.program("gateway", {"requests": [request]})
-            line = f"{target.interpreter} -I -S -"
-            words = ["ssh", *alone, *options, *target.destination, line]
-            done = subprocess.run(words, input=program, capture_output=True, timeout=LONGEST_S, check=False)
-            answer = onhost_program.answer(done.stdout.decode())
-            if answer is None:
-                return {"ok": False, "message": done.stderr.decode()[-300:], "gateway": change.gateway}
-            return dict(answer["results"][0])
 
-        return one
-
-    return ask
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.switching", allow_abbrev=False)
+    parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=list(SIZES), help="hosts, even numbers")
+    parser.add_argument("--ways", metavar="WAY", nargs="+", choices=WAYS, default=list(WAYS), help=", ".join(WAYS))
+    parser.add_argument("--lost", metavar="N", type=int, default=LOST_AT, help="at this size two hosts are lost, too")
+    parser.add_argument("--deadline", metavar="S", type=float, default=DEADLINE_S, help="of a way that takes minutes")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where the rows go")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--inside"]:
-        inside(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+        inside(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), Asked(**json.loads(sys.argv[5])))
     else:
-        main([int(word) for word in sys.argv[1:]] or [10, 50])
+        given = _arguments()
+        main(given.sizes, Asked(given.ways, given.lost, given.deadline), given.json)
