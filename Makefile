@@ -47,6 +47,7 @@ bench: setup .venv-bench ## Measure our own overheads on this machine, and switc
 	python -m benchmarks.journal
 	$(AS_ROOT) python -m benchmarks.abort
 	$(AS_ROOT) python -m benchmarks.seal
+	$(AS_ROOT) python -m benchmarks.rehearsal
 	$(AS_ROOT) python -m benchmarks.switching
 
 # Other programs that switching is measured beside. Nothing of the product is in it, and it is in nothing of the product.
