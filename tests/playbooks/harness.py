@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +113,20 @@ class Vendor:
         return pid if b"--gateway" in command else None
 
     def end(self) -> None:
-        """Leave nothing running behind a test."""
-        pid = self.pid()
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-            until(lambda: self.pid() is None, "the gateway has ended")
+        """Leave nothing running behind a test, also where a request that was left behind is about to start it."""
+        (self.folder / "broken").touch()
+        until(lambda: not self._killed(), "the gateway and its commands have ended")
+
+    def _killed(self) -> list[int]:
+        """Whatever has this gateway's settings in its command line."""
+        mine = str(self.folder / "settings.json").encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if mine in (folder / "cmdline").read_bytes().split(b"\0"):
+                    os.kill(int(folder.name), signal.SIGKILL)
+                    found.append(int(folder.name))
+        return found
 
     def endpoints(self) -> list[str]:
         return vendor_file.read_endpoints(self.config.read_bytes(), self.spec["config"])
