@@ -7,6 +7,7 @@ no longer write. Nothing is ever updated or deleted but a run's own status, its 
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _BEFORE_EFFECTS = (EventKind.INTENT, EventKind.UNDO_INTENT)
 _BEFORE_ANSWER = ("promote",)
 BEHIND = "second_room_behind"  # the note of a run whose copy does not keep up
 _BUSY_MS = 5000  # our choice: longest wait for another process's transaction
+_LOCKED_S = 0.01  # our choice: how often a lock is asked for that SQLite does not wait for
 CLOSED = "closed"
 
 
@@ -78,7 +80,7 @@ class SqliteJournal:
         except (sqlite3.Error, OSError) as error:
             raise self._cannot_open(error) from error
         try:
-            self._db.execute("pragma journal_mode=wal")
+            self._write_ahead()
             self._db.execute("pragma synchronous=full")
             self._db.execute("pragma foreign_keys=on")
             bring_up_to_date(self._db)
@@ -87,6 +89,19 @@ class SqliteJournal:
             if isinstance(error, sqlite3.Error):
                 raise self._cannot_open(error) from error
             raise
+
+    def _write_ahead(self) -> None:
+        """While another program makes the same journal SQLite says at once that it is locked, whatever the timeout."""
+        until = time.monotonic() + _BUSY_MS / 1000
+        while True:
+            try:
+                self._db.execute("pragma journal_mode=wal")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(_LOCKED_S)
+            else:
+                return
 
     def _cannot_open(self, error: Exception) -> Refused:
         return Refused("JOURNAL", f"{self._path}: cannot be opened ({error}); nothing was touched")
