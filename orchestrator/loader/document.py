@@ -81,7 +81,7 @@ def read(path: Path) -> Document:
                 f"{'nothing' if node is None else 'a list or a single value'}"
             )
         lines: dict[FieldPath, str] = {}
-        _note_lines(node, (), path, lines)
+        _note_lines(node, (), str(path), lines)
         data = reader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -102,7 +102,7 @@ def _composed(text: str) -> tuple[Any, Any]:
         return reader, reader.get_single_node()
 
 
-def _note_lines(node: yaml.Node, path: FieldPath, file: Path, lines: dict[FieldPath, str]) -> None:
+def _note_lines(node: yaml.Node, path: FieldPath, file: str, lines: dict[FieldPath, str]) -> None:
     lines.setdefault(path, f"{file}:{node.start_mark.line + 1}")
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
