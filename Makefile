@@ -43,12 +43,8 @@ torture: setup ## Kill and freeze everything at any moment: 2,000 times simulate
 mutants: setup ## Break each rule of the engine once and see its test fail
 	python tools/mutants.py
 
-bench: setup .venv-bench ## Measure our own overheads on this machine, and switching beside other ways to do it
-	python -m benchmarks.journal
-	$(AS_ROOT) python -m benchmarks.abort
-	$(AS_ROOT) python -m benchmarks.seal
-	$(AS_ROOT) python -m benchmarks.rehearsal
-	$(AS_ROOT) python -m benchmarks.switching
+bench: setup .venv-bench ## Measure everything on this machine into docs/benchmarks.md (about an hour)
+	$(AS_ROOT) python -m benchmarks --into docs/benchmarks.md
 
 # Other programs that switching is measured beside. Nothing of the product is in it, and it is in nothing of the product.
 .venv-bench: benchmarks/requirements.lock

@@ -1,15 +1,16 @@
 """How long an abort takes to begin undoing while a playbook hangs on a host that is frozen. On a twin.
 
-`python -m benchmarks.abort [TIMES]`. What counts is the journal: from the message that was taken to the first step
-of restoration. The playbook would hang for its whole deadline.
+`python -m benchmarks.abort [TIMES] [--json FILE]`. What counts is the journal: from the message that was taken to the
+first step of restoration. The playbook would hang for its whole deadline.
 """
 
+import argparse
 import statistics
-import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.table import row, write
 from orchestrator.model.event import Event, EventKind
 from tests.support.twins import until
 from tests.torture.twin import Stage
@@ -18,15 +19,22 @@ DRILL = ("run", "single-centre-failure", "--set", "centre=futian", "--response",
 LIMIT_S = 2.0
 
 
-def main(times: int) -> None:
-    """Print one line per abort and their median."""
+def main(times: int, file: Path | None) -> None:
+    """Their median and the longest; one line per abort on the way."""
     with tempfile.TemporaryDirectory(prefix="drillctl-abort-") as scratch:
         stage = Stage(Path(scratch))
         try:
             taken = [_abort(stage) for _ in range(times)]
         finally:
             stage.close()
-    print(f"median {statistics.median(taken):.2f} s, longest {max(taken):.2f} s, limit {LIMIT_S:g} s")
+    source = "benchmarks.abort"
+    rows = [
+        row("from an abort to the first step of the way back, median", statistics.median(taken), "s", source),
+        row("from an abort to the first step of the way back, longest", max(taken), "s", source, LIMIT_S),
+    ]
+    for item in rows:
+        print(item.line())
+    write(file, rows)
 
 
 def _abort(stage: Stage) -> float:
@@ -57,4 +65,8 @@ def _at(event: Event | None) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 3)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.abort", allow_abbrev=False)
+    parser.add_argument("times", metavar="TIMES", type=int, nargs="?", default=3)
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where the rows go")
+    given = parser.parse_args()
+    main(given.times, given.json)

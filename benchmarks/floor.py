@@ -25,6 +25,17 @@ _NEW = ("-o", "ControlMaster=no", "-o", "ControlPath=none")  # a connection of i
 _LOOK = "exec sh -s"
 # What a way may leave behind: anything new in the home, the temporary folders, or among the gateway's files.
 _FILES = "find ~ /tmp /var/tmp {folders} ! -type d -printf '%p %u:%g %m\\n' 2>/dev/null | sort\n"
+# A way that was ended in the middle goes on on the hosts: it must not move a gateway that was put back. What it leaves
+# lying there goes; what is not known here shows afterwards.
+_REST = """\
+looks=900
+while pgrep -f -- {pattern} >/dev/null; do
+    looks=$((looks - 1))
+    [ "$looks" -gt 0 ] || exit 1
+    sleep 0.1
+done
+rm -rf ~/.ansible /tmp/ansible_* /tmp/pyinfra-*
+"""
 
 
 @dataclass(frozen=True)
@@ -242,7 +253,16 @@ def _lists(ground: Ground, ssh: SshSettings) -> dict[str, bytes]:
 
 def _put_back(ground: Ground, ssh: SshSettings) -> None:
     ssh.control_dir.mkdir(mode=0o700, exist_ok=True)
-    _every(ground, ssh, "rm -rf .ansible")  # what Ansible leaves in the home of who logs in
+    rest = {}
+    for move in ground.moves:
+        service = move.spec["service"]
+        rest[move.gateway] = _REST.format(pattern=_at_work(service["start"][0], service["stop"][0])).encode()
+    _every(ground, ssh, _LOOK, (), rest)
     give = {move.gateway: shell_command(move, move.before, strict=False) for move in ground.moves}
     _every(ground, ssh, _LOOK, (), give)
     ground.until_logged_in()
+
+
+def _at_work(*programs: str) -> str:
+    """For pgrep: what a way that was ended may still do on a host."""
+    return shlex.quote("|".join(["ansible", "until grep", *sorted(map(_extended, set(programs)))]))

@@ -41,6 +41,7 @@ LEASE_S = 120.0  # our choice: how long a twin outlives a measurement that was k
 LONGEST_S = 120
 _KEEP_EVERY_S = 20.0
 _LOOK_S = 0.05
+_END_S = 10.0  # our choice: for what stands in the twin to end by itself
 _PROBE_EVERY_S = 5.0  # our choice: a namespace is inherited, so that one look would do
 
 
@@ -222,6 +223,23 @@ def tidy(twin: Twin) -> Iterator[None]:
         yield
     finally:
         sweep(lambda: (process for process in standing_in(twin) if process.pid not in before))
+
+
+def said_inside(words: Sequence[str]) -> str:
+    """What the part of a measurement says that stands in the twin. It ends when its standard input does."""
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        said = process.stdout.read() if process.stdout else ""
+        need(process.wait() == 0, f"the measurement to end well, found exit {process.returncode}")
+    finally:
+        if process.stdin:
+            process.stdin.close()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return said
 
 
 def watch_over(ground: Ground) -> None:

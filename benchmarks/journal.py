@@ -1,17 +1,19 @@
 """What the journal costs a step: INTENT before, DONE after, each on disk before it returns.
 
-`python -m benchmarks.journal [FOLDER]` writes in FOLDER (default: a temporary folder beside the reports), since
-what is measured is that disk's fsync as much as our code. Then the same once more with a copy on the same disk, as the
-second room's is when its line costs nothing: every event is there too before the step goes on.
+`python -m benchmarks.journal [FOLDER] [--json FILE]` writes in FOLDER (default: a temporary folder beside the reports),
+since what is measured is that disk's fsync as much as our code. Then the same once more with a copy on the same disk,
+as the second room's is when its line costs nothing: every event is there too before the step goes on.
 """
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+from benchmarks.table import Row, row, write
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.journal import BEHIND, Mirror, Room, SqliteJournal
 from orchestrator.loader.drill import load_drill
@@ -23,6 +25,7 @@ from orchestrator.planner import Request, make_plan
 
 ROOT = Path(__file__).resolve().parents[1]
 _DAY = date(2026, 11, 22)  # a plan takes its day from outside; any on which the certificates are valid
+_SOURCE = "benchmarks.journal"
 STEPS, GATEWAYS = 300, 20  # our choice: a wave as large as the example site allows
 LIMIT_MS = 5.0  # our choice: far below what a step itself takes
 # As large as what a real repoint returns for one gateway.
@@ -34,19 +37,22 @@ _ANSWER = {
 }
 
 
-def main(folder: Path) -> None:
-    """Print milliseconds per step: median and 95th percentile, small steps and whole waves."""
+def main(folder: Path, file: Path | None) -> None:
+    """Milliseconds per step: median and 95th percentile, small steps and whole waves."""
     site = load_site(ROOT / "inventory" / "example")
     drill = load_drill(ROOT / "drills", "single-centre-failure")
     plan = make_plan(site.topology, site.digest, drill, Request(Mode.REHEARSAL, _DAY, {}))
-    print(f"{'copy':>6} {'targets':>8} {'median ms':>10} {'95 % ms':>9}")
+    rows: list[Row] = []
     for copied in (False, True):
         home = folder / f"copied-{copied}"
         (home / "run").mkdir(parents=True)
-        _measure(home, plan, copied=copied)
+        rows += _measure(home, plan, copied=copied)
+    for item in rows:
+        print(item.line())
+    write(file, rows)
 
 
-def _measure(home: Path, plan: Plan, *, copied: bool) -> None:
+def _measure(home: Path, plan: Plan, *, copied: bool) -> Iterator[Row]:
     room = Room(home / "room", "example")
     room.prepare()
     path = home / "journal.db"
@@ -55,10 +61,11 @@ def _measure(home: Path, plan: Plan, *, copied: bool) -> None:
     for targets in (1, GATEWAYS):
         times = sorted(_step(journal, epoch, f"step-{targets}-{number}", targets) for number in range(STEPS))
         median, most = statistics.median(times), times[int(len(times) * 0.95)]
-        limit = f"{'below' if median < LIMIT_MS else 'ABOVE'} {LIMIT_MS:g} ms"
-        print(f"{'yes' if copied else 'no':>6} {targets:>8} {median:>10.2f} {most:>9.2f}   {limit}")
+        what = f"a step of {targets} target{'s' if targets > 1 else ''}{', copied' if copied else ''}: intent and done"
+        yield row(f"{what}, median", median, "ms", _SOURCE, LIMIT_MS)
+        yield row(f"{what}, 95 %", most, "ms", _SOURCE)
     if BEHIND in [event.data.get("what") for event in journal.events("benchmark")]:
-        print(f"{'':>6} the copy has not kept up")
+        yield row("the copy has not kept up", None, "ms", _SOURCE)
     journal.close()
 
 
@@ -72,5 +79,9 @@ def _step(journal: SqliteJournal, epoch: int, name: str, targets: int) -> float:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="drillctl-bench-", dir=sys.argv[1] if sys.argv[1:] else ROOT) as scratch:
-        main(Path(scratch))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.journal", allow_abbrev=False)
+    parser.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", default=ROOT)
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where the rows go")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="drillctl-bench-", dir=given.folder) as scratch:
+        main(Path(scratch), given.json)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+_DIGITS = {"ms": 1, "MiB": 0, "%": 1}  # places behind the point; of all others two
+
 
 @dataclass(frozen=True)
 class Row:
@@ -17,12 +19,23 @@ class Row:
     limit: float | None
     source: str
 
+    @property
+    def is_over(self) -> bool:
+        """Every limit is a most. What did not come to an end keeps none."""
+        return self.limit is not None and (self.value is None or self.value > self.limit)
+
+    @property
+    def shown(self) -> str:
+        return "did not end" if self.value is None else f"{self.value:.{_DIGITS.get(self.unit, 2)}f} {self.unit}"
+
+    @property
+    def limit_shown(self) -> str:
+        return "" if self.limit is None else f"{'**not kept** ' if self.is_over else ''}{self.limit:g} {self.unit}"
+
     def line(self, without: str = "") -> str:
         """`without`: what stands above the table already."""
-        if self.value is None:
-            return f"  {self.what.removeprefix(without):74} did not end"
-        limit = "" if self.limit is None else f"   limit {self.limit:g} {self.unit}"
-        return f"  {self.what.removeprefix(without):74} {self.value:10.2f} {self.unit}{limit}"
+        limit = "" if self.limit is None else f"   {'ABOVE' if self.is_over else 'limit'} {self.limit:g} {self.unit}"
+        return f"  {self.what.removeprefix(without):74} {self.shown:>14}{limit}"
 
 
 def row(what: str, value: float | None, unit: str, source: str, limit: float | None = None) -> Row:
