@@ -25,8 +25,7 @@ from typing import Any, BinaryIO, NamedTuple
 BEGUN, MARK = b"DRILLCTL-BEGUN\n", b"DRILLCTL-RESULT "  # of playbooks/onhost_program.py, which there is no time to load
 _MOST_SAID = 4000  # bytes of what went wrong; our choice
 _LOOK_S = 0.1  # our choice: how soon a stop is seen
-_ROOM_S = 0.002  # our choice: how often it is asked whether there is room for one more
-_LATEST_S = 0.05  # our choice: one more is begun after this time, however busy this machine is
+_ROOM_S, _SMOOTH = 0.002, 0.2  # our choice: how often it is asked whether there is room, and what one look counts
 _SILENT_S, _SILENT_TIMES = 1.0, 3  # our choice: it has not begun for so long, and for so many times what others took
 
 
@@ -86,14 +85,16 @@ class _Pace:
     """How many are begun: as many as keep the processors busy. Who waits for a far host keeps none busy."""
 
     def __init__(self) -> None:
-        self._most = (os.cpu_count() or 1) + 1
-        self._last = 0.0
+        processors = os.cpu_count() or 1
+        self._most, self._least_at_work = processors + 1, 2 * processors
+        self._busy = 0.0  # smoothed: who has just paused for an answer will want its processor again
 
     def lets_begin(self, at_work: int) -> bool:
-        now = time.monotonic()
-        if at_work and now - self._last < _LATEST_S and _running() > self._most:
+        """A few are always at work, whatever else this machine is busy with."""
+        self._busy += _SMOOTH * (_running() - self._busy)
+        if at_work >= self._least_at_work and self._busy > self._most:
             return False
-        self._last = now
+        self._busy += 1  # the one that is begun now
         return True
 
 
