@@ -5,6 +5,7 @@ is told so at once. A host that is dead or frozen costs its deadline once, not o
 """
 
 import os
+import re
 import secrets
 import selectors
 import shlex
@@ -22,6 +23,11 @@ from orchestrator.errors import DrillctlError
 _CHUNK = 1 << 16
 # Messages are parsed, so they are in English; `ip` and `ss` stand where a plain user's PATH does not look.
 _PREPARE = b"LC_ALL=C; PATH=$PATH:/usr/sbin:/sbin; export LC_ALL PATH\n"
+# Programs that look and change nothing of the shell that starts them, with words of which it makes nothing else.
+_LOOKS = re.compile(
+    r"(?:(?:/usr)?/s?bin/)?(?:cat|command -v|grep|id|ip|ps|readlink|realpath|ss|stat|test|uname)"
+    r"(?: (?:[A-Za-z0-9_@%+=:,./-]+|'[^'\n]*'))*"
+)
 
 
 class CouldNotLook(DrillctlError):
@@ -76,9 +82,9 @@ class Shell:
         return process
 
     def _asked(self, process: subprocess.Popen[bytes], command: str, timeout_s: float) -> Answer:
-        """Each stream ends with a token that no command can know. The subshell keeps `exit` and `cd` to itself."""
+        """Each stream ends with a token that no command can know."""
         token = secrets.token_hex(16)
-        framed = f"(eval {shlex.quote(command)}) </dev/null; printf '%s %d\\n' {token} $?; printf '%s\\n' {token} >&2\n"
+        framed = f"{_apart(command)} </dev/null; printf '%s %d\\n' {token} $?; printf '%s\\n' {token} >&2\n"
         self._send(process, framed.encode())
         out, err = self._read_to(process, token.encode(), time.monotonic() + timeout_s)
         stdout, _, status = out.partition(token.encode())
@@ -94,7 +100,7 @@ class Shell:
         A killed ssh is no end of them: a ControlMaster that it shares holds its pipes. So `close` wakes this up.
         """
         streams = {_pipe(process.stdout): bytearray(), _pipe(process.stderr): bytearray()}
-        with selectors.DefaultSelector() as selector:
+        with selectors.PollSelector() as selector:
             for stream in streams:
                 selector.register(stream, selectors.EVENT_READ)
             selector.register(self._wake, selectors.EVENT_READ)
@@ -123,6 +129,13 @@ class Shell:
         process.wait()
         for stream in (process.stdin, process.stdout, process.stderr):
             _pipe(stream).close()
+
+
+def _apart(command: str) -> str:
+    """A subshell keeps `exit`, `cd` and an unfinished quote to itself. What only looks needs none: that is one
+    process less on the host, where most of the time of a round goes.
+    """
+    return command if _LOOKS.fullmatch(command) else f"(eval {shlex.quote(command)})"
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

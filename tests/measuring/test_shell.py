@@ -43,6 +43,21 @@ def test_what_one_command_does_to_its_shell_does_not_reach_the_next(shell: Shell
     assert shell.run("echo $X; pwd") == Answer(0, f"\n{Path.cwd()}\n".encode(), b"")
 
 
+@pytest.mark.parametrize("command", ["cat /proc/self/stat", "/bin/cat -- '/proc/self/stat'"])
+def test_what_only_looks_is_started_by_the_session_itself(shell: Shell, command: str) -> None:
+    """No process stands between them: that would be most of what a look costs a host."""
+    assert shell.run(command).stdout.split()[3] == shell.run("echo $$").stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["cat /dev/null; exit 5", "test -e /; cd /", "cat 'a\nb", "stat $(exit 5)", "command exit", "id & wait", "id)"],
+)
+def test_what_only_begins_like_a_look_stays_apart(shell: Shell, command: str) -> None:
+    shell.run(command)
+    assert shell.run("pwd") == Answer(0, f"{Path.cwd()}\n".encode(), b"")
+
+
 def test_more_output_than_a_pipe_holds_comes_back_whole(shell: Shell) -> None:
     size = 300_000
     answer = shell.run(f"head -c {size} /dev/zero; head -c {size} /dev/zero >&2")
