@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import orchestrator
 from orchestrator.adapters.checks_context import CheckContext, Pair, pairs
@@ -15,7 +16,7 @@ from orchestrator.errors import StepFailed
 from orchestrator.model.event import CheckRecord, CheckResult
 
 _REPORTING_S = 10.0  # our choice: beside the round's deadline, for starting pytest and writing its report
-_CONTEXT, _INI, _RESULTS = "context.json", "pytest.ini", "results.jsonl"
+_CONTEXT, _HOSTS, _INI, _RESULTS = "context.json", "hosts.json", "pytest.ini", "results.jsonl"
 _ENDED = {
     "deadline": "the checks did not end in time",
     "stopped": "the checks were ended because an abort was asked for",
@@ -58,14 +59,29 @@ def _prepare(folder: Path, context: CheckContext) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / _CONTEXT).write_text(context.model_dump_json(), encoding="utf-8")
+        (folder / _HOSTS).write_text(json.dumps(_sessions(context)), encoding="utf-8")
         (folder / _INI).write_text("[pytest]\n", encoding="utf-8")  # not the settings of a folder above
     except OSError as error:
         raise StepFailed(f"expected to prepare {folder}, found: {error}; nothing was begun") from error
 
 
+def _sessions(context: CheckContext) -> dict[str, Any]:
+    """What `checks_program` begins with: hosts that a check of this round asks. A router of another make is asked
+    nothing, and a host whose gateway is not tested only where a check finds a reason.
+    """
+    asked = {router.id for router in context.routers if router.driver == "linux"}
+    asked |= {gateway.host for gateway in context.gateways if gateway.result is CheckResult.NORMAL}
+    asked &= {pair.host for pair in pairs(context)}
+    return {
+        "command_timeout_s": context.command_timeout_s,
+        "connect_timeout_s": context.connect_timeout_s,
+        "hosts": {name: argv for name, argv in context.hosts.items() if name in asked},
+    }
+
+
 def _command(folder: Path, suites: Sequence[Path], junit: Path, deadline_s: float) -> guard.Command:
-    argv = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "orchestrator.adapters.checks_plugin"]
-    argv += ["-p", "no:cacheprovider", "-c", str(folder / _INI), "--rootdir", str(folder)]
+    argv = [sys.executable, "-P", "-m", "orchestrator.adapters.checks_program", str(folder / _HOSTS)]
+    argv += ["-q", "-p", "no:cacheprovider", "-c", str(folder / _INI), "--rootdir", str(folder)]
     argv += ["--import-mode=importlib", f"--junitxml={junit.absolute()}"]
     argv += [f"--drill-context={folder / _CONTEXT}", f"--drill-results={folder / _RESULTS}"]
     argv += [str(suite.absolute()) for suite in suites]

@@ -1,4 +1,4 @@
-"""A pytest plugin (`-p orchestrator.adapters.checks_plugin`): the suites of `drills/checks/` over many hosts.
+"""A pytest plugin, given to it by `checks_program`: the suites of `drills/checks/` over many hosts.
 
 Every test is given its target by the name of its argument, `gateway` or `router`, and the target's `host`
 (testinfra), `look` and `context`. A suite's check is its file's name: `test_routed_port.py` is `routed-port`.
@@ -6,6 +6,7 @@ Tests that take nothing else are called before pytest's own loop, all hosts at o
 replayed in it: JUnit and reports stay pytest's own, and no check hides another.
 """
 
+import gc
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,23 @@ from orchestrator.adapters.checks_context import (
 )
 from orchestrator.adapters.checks_round import Job, Round, Seen, arguments
 from orchestrator.adapters.look import Look
+from orchestrator.adapters.shell import Shell
 
 _GIVEN = {"gateway", "router", "host", "look", "context"}
 _ROUND = pytest.StashKey[Round]()
 _SEEN = pytest.StashKey[dict[str, Seen]]()
+_BEGUN = pytest.StashKey[Mapping[str, Shell]]()
+
+
+class Begun:
+    """Sessions that were begun before pytest was there; of other hosts they start with their first command."""
+
+    def __init__(self, shells: Mapping[str, Shell]) -> None:
+        self._shells = shells
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[_BEGUN] = self._shells
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,15 +51,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Open nothing yet: a host's session starts with its first command."""
+    """A shell for each host; none is started here."""
     context = CheckContext.model_validate_json(config.getoption("--drill-context").read_bytes())
-    config.stash[_ROUND] = Round(context, config.getoption("--drill-results"))
+    timeouts = context.command_timeout_s, context.connect_timeout_s
+    begun = config.stash[_BEGUN]
+    shells = {name: begun.get(name) or Shell(argv, *timeouts) for name, argv in context.hosts.items()}
+    config.stash[_ROUND] = Round(context, config.getoption("--drill-results"), shells)
     config.stash[_SEEN] = {}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End every session."""
+    """End every session. Nothing is looked through any more for what could be freed: the process ends."""
     config.stash[_ROUND].close()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -19,7 +19,7 @@ from testinfra.host import Host
 from orchestrator.adapters.checks_context import CheckContext, CheckedGateway, Pair
 from orchestrator.adapters.look import Look
 from orchestrator.adapters.shell import Shell
-from orchestrator.adapters.shell_backend import open_host
+from orchestrator.adapters.shell_backend import host_over
 from orchestrator.model.drill import Check
 from orchestrator.model.event import CheckRecord, CheckResult
 
@@ -47,17 +47,13 @@ class Seen:
 class Round:
     """Runs jobs against the hosts of a context and writes each record as a JSON line."""
 
-    def __init__(self, context: CheckContext, results: Path) -> None:
+    def __init__(self, context: CheckContext, results: Path, shells: Mapping[str, Shell]) -> None:
+        """`shells`: one of each host of the context."""
         self.context = context
         self._results = results
         self._writing = threading.Lock()
-        self._shells: list[Shell] = []
-        self.hosts = {name: self._open(name, argv) for name, argv in context.hosts.items()}
-
-    def _open(self, name: str, argv: Sequence[str]) -> Host:
-        host, shell = open_host(name, argv, self.context.command_timeout_s, self.context.connect_timeout_s)
-        self._shells.append(shell)
-        return host
+        self._shells = shells
+        self.hosts: dict[str, Host] = {name: host_over(name, shells[name]) for name in context.hosts}
 
     def run(self, jobs: Mapping[str, Job]) -> dict[str, Seen]:
         """Every job by its key, at the latest when the deadline is over."""
@@ -93,7 +89,7 @@ class Round:
 
     def close(self, reason: str = "the round is over") -> None:
         """End every session; what has not been looked at by now will not be."""
-        for shell in self._shells:
+        for shell in self._shells.values():
             shell.close(reason)
 
 

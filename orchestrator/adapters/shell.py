@@ -44,13 +44,16 @@ class Answer:
 
 
 class Shell:
-    """`argv` starts the remote shell, e.g. `ssh … host exec /bin/sh`. It is started by the first command."""
+    """`argv` starts the remote shell, e.g. `ssh … host exec /bin/sh`. The first command starts it, or
+    `start` before.
+    """
 
     def __init__(self, argv: Sequence[str], command_timeout_s: float, connect_timeout_s: float) -> None:
         self._argv = list(argv)
         self._command_timeout_s = command_timeout_s
         self._connect_timeout_s = connect_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_answered = False
         self._broken = ""
         self._wake, self._waker = socket.socketpair()
         self._one_at_a_time = threading.Lock()
@@ -62,9 +65,18 @@ class Shell:
                 raise CouldNotLook(self._broken)
             timeout_s = self._command_timeout_s
             if self._process is None:
-                timeout_s += self._connect_timeout_s
                 self._process = self._started()
-            return self._asked(self._process, command, timeout_s)
+            if not self._has_answered:
+                timeout_s += self._connect_timeout_s
+            answer = self._asked(self._process, command, timeout_s)
+            self._has_answered = True
+            return answer
+
+    def start(self) -> None:
+        """Begin the session, so that it comes up meanwhile. Where it cannot be, the first command says why."""
+        with self._one_at_a_time, suppress(OSError):
+            if self._process is None and not self._broken:
+                self._process = self._started()
 
     def close(self, reason: str = "the session was closed") -> None:
         """End the session. A command under way in another thread, and any later one, could not look."""

@@ -4,7 +4,6 @@ testinfra's own ssh backend starts one ssh per command, has no deadline, and pay
 check again. testinfra keeps one Host per specification, so one shell serves all checks of a host.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import testinfra
@@ -41,7 +40,6 @@ class ShellBackend(BaseBackend):
 testinfra.backend.BACKENDS[ShellBackend.NAME] = f"{__name__}.{ShellBackend.__name__}"
 
 
-def open_host(name: str, argv: Sequence[str], command_timeout_s: float, connect_timeout_s: float) -> tuple[Host, Shell]:
-    """A testinfra Host over a new shell, which is to be closed when all checks are done."""
-    shell = Shell(argv, command_timeout_s, connect_timeout_s)
-    return testinfra.get_host(f"{ShellBackend.NAME}://{name}", shell=shell), shell
+def host_over(name: str, shell: Shell) -> Host:
+    """A testinfra Host over this shell, which is to be closed when all checks are done."""
+    return testinfra.get_host(f"{ShellBackend.NAME}://{name}", shell=shell)

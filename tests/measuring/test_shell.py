@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.shell import Answer, CouldNotLook, Shell
-from orchestrator.adapters.shell_backend import open_host
+from orchestrator.adapters.shell_backend import host_over
+from tests.support.twins import until
 
 
 @pytest.fixture
@@ -58,6 +59,32 @@ def test_what_only_begins_like_a_look_stays_apart(shell: Shell, command: str) ->
     assert shell.run("pwd") == Answer(0, f"{Path.cwd()}\n".encode(), b"")
 
 
+def test_a_session_may_come_up_before_its_first_command(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    shell = Shell(["sh", "-c", f"touch {begun}; exec sh"], 5, 5)
+    shell.start()
+    until(begun.exists, 5)
+    assert shell.run("echo first") == Answer(0, b"first\n", b"")
+    shell.close()
+
+
+def test_a_session_that_is_slow_to_come_up_has_its_time_to_connect_with_the_first_command() -> None:
+    shell = Shell(["sh", "-c", "sleep 0.6; exec sh"], command_timeout_s=0.2, connect_timeout_s=2)
+    shell.start()
+    assert shell.run("echo first").rc == 0
+    with pytest.raises(CouldNotLook, match="deadline"):
+        shell.run("sleep 1")
+    shell.close()
+
+
+def test_a_session_that_cannot_be_begun_says_so_with_its_first_command() -> None:
+    shell = Shell(["/nonexistent/ssh"], 5, 5)
+    shell.start()
+    with pytest.raises(FileNotFoundError, match="/nonexistent/ssh"):
+        shell.run("true")
+    shell.close()
+
+
 def test_more_output_than_a_pipe_holds_comes_back_whole(shell: Shell) -> None:
     size = 300_000
     answer = shell.run(f"head -c {size} /dev/zero; head -c {size} /dev/zero >&2")
@@ -103,7 +130,8 @@ def test_closing_ends_a_command_under_way_even_if_somebody_else_holds_its_pipes(
 
 
 def test_testinfra_talks_over_the_shell() -> None:
-    host, shell = open_host("here", ["/bin/sh"], 5, 5)
+    shell = Shell(["/bin/sh"], 5, 5)
+    host = host_over("here", shell)
     result = host.run("echo %s; exit 2", "a b; echo c")
     assert (result.rc, result.stdout, result.stderr) == (2, "a b; echo c\n", "")
     assert host.run("printf '\\377'").stdout == "\ufffd"
