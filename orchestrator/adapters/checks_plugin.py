@@ -2,14 +2,16 @@
 
 Every test is given its target by the name of its argument, `gateway` or `router`, and the target's `host`
 (testinfra), `look` and `context`. A suite's check is its file's name: `test_routed_port.py` is `routed-port`.
-Tests that take nothing else are called before pytest's own loop, all hosts at once, and their outcomes are
-replayed in it: JUnit and reports stay pytest's own, and no check hides another.
+Tests that take nothing else are called apart from pytest's own loop, all hosts at once, and their outcomes are
+replayed to it: JUnit and reports stay pytest's own, and no check hides another. Where no test of the round takes
+anything else, each is replayed as soon as its outcome is known, while the others are still being looked at.
 """
 
 import gc
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from testinfra.host import Host
@@ -108,13 +110,20 @@ def look() -> Look:
     return Look()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """All hosts at once, before the loop that reports them one by one."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> object:
+    """All hosts at once. Pytest's own loop comes after them where a test needs more of it than a report."""
     targeted = [item for item in session.items if isinstance(item, pytest.Function) and _target(item)]
     jobs = {item.nodeid: _job(item, {}) for item in targeted if set(arguments(item.obj)) <= _GIVEN}
-    session.config.stash[_SEEN].update(session.config.stash[_ROUND].run(jobs))
-    return (yield)
+    plain = [item for item in targeted if item.nodeid in jobs and _is_plain(item)]
+    only_plain = len(plain) == len(session.items) and not session.testsfailed
+    with session.config.stash[_ROUND].looking(jobs) as seen:
+        for item in plain if only_plain else ():
+            _report(item, seen[item.nodeid])
+    if only_plain:
+        return True
+    session.config.stash[_SEEN].update({key: item.result() for key, item in seen.items() if item.exception() is None})
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -126,12 +135,36 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
     if pyfuncitem.nodeid not in all_seen:
         job = _job(pyfuncitem, pyfuncitem.funcargs)
         all_seen[pyfuncitem.nodeid] = pyfuncitem.config.stash[_ROUND].look(job)
-    seen = all_seen[pyfuncitem.nodeid]
+    _replay(pyfuncitem, all_seen[pyfuncitem.nodeid])
+    return True
+
+
+def _report(item: pytest.Function, seen: Future[Seen]) -> None:
+    """The three reports of a test that pytest's own loop would make, with nothing set up between them."""
+
+    def call() -> None:
+        item.config.stash[_SEEN][item.nodeid] = found = seen.result()
+        _replay(item, found)
+
+    phases: tuple[tuple[Literal["setup", "call", "teardown"], Callable[[], None]], ...]
+    phases = ("setup", _nothing), ("call", call), ("teardown", _nothing)
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for when, act in phases:
+        info = pytest.CallInfo.from_call(act, when)
+        report = item.ihook.pytest_runtest_makereport(item=item, call=info)
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _nothing() -> None:
+    return
+
+
+def _replay(item: pytest.Function, seen: Seen) -> None:
     record = seen.record.model_dump(mode="json")
-    pyfuncitem.user_properties += [(name, record[name]) for name in ("result", "expected", "found", "duration_s")]
+    item.user_properties += [(name, record[name]) for name in ("result", "expected", "found", "duration_s")]
     if seen.error is not None:
         raise seen.error
-    return True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -162,6 +195,12 @@ def _target(item: pytest.Item) -> dict[str, CheckedGateway | CheckedRouter]:
 def _pair(item: pytest.Item) -> Pair:
     target = next(iter(_target(item).values()))
     return Pair(_check(item.path), target.id, target.host if isinstance(target, CheckedGateway) else target.id)
+
+
+def _is_plain(item: pytest.Function) -> bool:
+    """Whether there is nothing that pytest would have to set up, skip or expect to fail."""
+    marked = any(mark.name != "parametrize" for mark in item.iter_markers())
+    return item.cls is None and not marked and set(item.fixturenames) <= {*_GIVEN, "request"}  # which `host` takes
 
 
 def _job(item: pytest.Function, fixtures: Mapping[str, Any]) -> Job:

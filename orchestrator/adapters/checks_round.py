@@ -1,17 +1,19 @@
 """Looks at all hosts at once: one thread per host, each host's checks one after the other.
 
-What a check came to is written down the moment it is known, so that a round cut short keeps what it saw.
+What a check came to is written down the moment it is known, so that a round cut short keeps what it saw, and is given
+out at once, so that it is reported while the others are still being looked at.
 """
 
 import inspect
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from testinfra.host import Host
@@ -51,26 +53,34 @@ class Round:
         """`shells`: one of each host of the context."""
         self.context = context
         self._results = results
+        self._file: IO[bytes] | None = None
         self._writing = threading.Lock()
         self._shells = shells
         self.hosts: dict[str, Host] = {name: host_over(name, shells[name]) for name in context.hosts}
 
-    def run(self, jobs: Mapping[str, Job]) -> dict[str, Seen]:
-        """Every job by its key, at the latest when the deadline is over."""
+    @contextmanager
+    def looking(self, jobs: Mapping[str, Job]) -> Iterator[dict[str, Future[Seen]]]:
+        """Every job by its key, as soon as it is known; all of them at the end, at the latest when the deadline is
+        over.
+        """
         by_host: dict[str, list[str]] = defaultdict(list)
         for key, job in jobs.items():
             by_host[job.pair.host].append(key)
-        seen: dict[str, Seen] = {}
+        seen: dict[str, Future[Seen]] = {key: Future() for key in jobs}
 
         def look_at(keys: Sequence[str]) -> None:
             for key in keys:
-                seen[key] = self.look(jobs[key])
+                _settle(seen[key], jobs[key], self.look)
 
-        with ThreadPoolExecutor(max_workers=max(1, len(by_host))) as threads:
-            _, late = wait([threads.submit(look_at, keys) for keys in by_host.values()], self.context.deadline_s)
-            if late:
-                self.close("not looked at before the deadline")
-        return seen
+        late = threading.Timer(self.context.deadline_s, self.close, ["not looked at before the deadline"])
+        late.start()
+        try:
+            with ThreadPoolExecutor(max_workers=max(1, len(by_host))) as threads:
+                for keys in by_host.values():
+                    threads.submit(look_at, keys)
+                yield seen
+        finally:
+            late.cancel()
 
     def look(self, job: Job) -> Seen:
         """Call one check. Whatever it raises is its result."""
@@ -83,14 +93,25 @@ class Round:
         except (Exception, pytest.skip.Exception) as raised:  # noqa: BLE001 - a check that raises is unknown, never passed
             error = raised
         record = _record(self.context.phase, job, look, error, time.monotonic() - began)
-        with self._writing, self._results.open("a", encoding="utf-8") as file:
-            file.write(record.model_dump_json() + "\n")
+        line = f"{record.model_dump_json()}\n".encode()
+        with self._writing:
+            self._file = self._file or self._results.open("ab")
+            self._file.write(line)
+            self._file.flush()
         return Seen(record, error)
 
     def close(self, reason: str = "the round is over") -> None:
         """End every session; what has not been looked at by now will not be."""
         for shell in self._shells.values():
             shell.close(reason)
+
+
+def _settle(seen: Future[Seen], job: Job, look: Callable[[Job], Seen]) -> None:
+    """Whoever waits for it hears of it in any case."""
+    try:
+        seen.set_result(look(job))
+    except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+        seen.set_exception(error)
 
 
 def arguments(function: Callable[..., object]) -> list[str]:
