@@ -4,7 +4,7 @@
 ways that run testinfra: files, processes, sockets, routes, log-in. None asks systemctl, which on a twin is a stand-in.
 
   ssh backend   testinfra as documented: pytest with `--hosts` and `--ssh-config`; at 10 and 50 hosts, with a deadline
-  floor         one new ssh connection per host with one script of ten probes, all at once
+  floor         one new ssh connection per host with one script of ten probes, 50 at once
   floor, armed  the same over the connections that a run has open when it verifies
   ours          `SiteWorld.check`, as the engine calls it: guard, pytest, JUnit, records; over the same connections
 
@@ -31,7 +31,18 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.ground import LEASE_S, LONGEST_S, Ground, end_all, need, said_inside, say, watch_over, write_hosts
+from benchmarks.ground import (
+    LEASE_S,
+    LONGEST_S,
+    WAVE,
+    Ground,
+    end_all,
+    need,
+    said_inside,
+    say,
+    watch_over,
+    write_hosts,
+)
 from benchmarks.ours import Declared
 from benchmarks.table import Row, row, write
 from orchestrator.adapters.clock import SystemClock
@@ -72,8 +83,8 @@ stat -c %U $at/etc/gateway.ini; echo "rc $?"
 grep -qs -- ^Server1 $at/etc/gateway.ini; echo "rc $?"
 ps -Aww -o comm:50,pcpu:50,pid:50,pmem:50,user:50,lstart,args; echo "rc $?"
 cat $at/run/gateway-{gateway}.pid; echo "rc $?"
-ss --numeric --listening --tcp; echo "rc $?"
-ss --numeric --listening --tcp; echo "rc $?"
+ss --numeric --listening; echo "rc $?"
+ss --numeric --listening; echo "rc $?"
 ip route get 172.60.101.30; echo "rc $?"
 ss -tnH state established; echo "rc $?"
 grep -qs -- ^logged_in=yes $at/run/status; echo "rc $?"
@@ -279,17 +290,22 @@ class Bench:
             need(said.count("rc 0\n") == TESTS, f"{TESTS} probes that succeed, found: {said[-300:]}")
 
     def _at_once(self, script: str, *, armed: bool) -> list[str]:
-        with ThreadPoolExecutor(len(self.targets)) as pool:
+        with ThreadPoolExecutor(WAVE) as pool:
             return list(pool.map(lambda target: self._script(target, script, armed=armed), self.targets.values()))
 
     def _script(self, target: SshTarget, script: str, *, armed: bool) -> str:
         alone = [] if armed else ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
-        words = ["ssh", "-T", *alone, *self.ssh.options(), *target.destination, "exec /bin/sh"]
+        patient = ("-o", f"ConnectTimeout={LONGEST_S}")  # the first value counts
+        words = ["ssh", "-T", *patient, *alone, *self.ssh.options(), *target.destination, "exec /bin/sh"]
         text = script.replace("{gateway}", self.gateway_on[target.name])
         with tempfile.TemporaryFile() as errors:  # no pipe: a connection that is kept open would hold it
-            return subprocess.run(
-                words, input=text, stdout=subprocess.PIPE, stderr=errors, text=True, timeout=LONGEST_S, check=True
-            ).stdout
+            done = subprocess.run(
+                words, input=text, stdout=subprocess.PIPE, stderr=errors, text=True, timeout=LONGEST_S, check=False
+            )
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip()
+        need(done.returncode == 0, f"a connection to {target.name}, found exit status {done.returncode}: {said}")
+        return done.stdout
 
     # -- testinfra's own way --------------------------------------------------------------------------
 
