@@ -206,7 +206,8 @@ def _drive(
     past = journal.events(job.run)
     stops = stops_of(stage, run, permit_of(past))
     told = notices_of(stage.places, stage.site, job, mask, stage.console.print, past)
-    with progress(stage.console, job.run, job.plan, topology, past, stops.hours) as listener:
+    simulated = twin is not None
+    with progress(stage.console, job.run, job.plan, topology, past, stops.hours, simulated=simulated) as listener:
         world = _world(stage, run, twin, mask)
         listeners = [listener, told, *beside]
         end = Engine(job, world, journal, SystemClock(), listeners, stops=stops, resumed=run.resumed).run()

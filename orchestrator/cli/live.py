@@ -1,9 +1,10 @@
 """The live view of a run: phases, a clock, every affected gateway; plain lines where there is no terminal."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -28,6 +29,13 @@ REFRESH_HZ = 4  # our choice
 _COUNT_EVERY_S = 30  # our choice: hours are told to a tenth
 MOST_LINES = 8  # our choice: newest lines under the table
 _LEAST_LINES = 2  # our choice: of them, where gateways need the space
+_SIMULATED: Final = (" SIMULATED 仿真预演 ", "black on yellow")
+_BADGES: Final[Mapping[str, tuple[str, str]]] = {
+    "rehearsal": _SIMULATED,
+    "drill": (" DRILL 实操演练 ", "bold white on blue"),
+    "incident": (" INCIDENT 应急处置 ", "bold white on red"),
+    "failback": (" FAILBACK 回切 ", "bold white on blue"),
+}
 _PHASES = frozenset(phase.value for phase in Phase)
 # What is said of a gateway that is not as planned, by how bad it is.
 _STANDING = {
@@ -48,14 +56,16 @@ def progress(
     topology: Topology,
     past: Sequence[Event] = (),
     hours: TradingHours | None = None,
+    *,
+    simulated: bool,
 ) -> Iterator[Listener]:
     """A listener that shows the run while it lasts. `past`: what happened before this orchestrator; `hours`: the
-    session hours in which outage is counted.
+    session hours in which outage is counted; `simulated`: it happens on a twin.
     """
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:  # a dumb one cannot be drawn on twice
         yield PlainLines(console, plan, topology.site.timezone)
         return
-    view = LiveView(run, plan, topology, hours)
+    view = LiveView(run, plan, topology, hours, simulated=simulated)
     view.catch_up(past)
     try:
         with Live(view, console=console, refresh_per_second=REFRESH_HZ, transient=True):
@@ -87,8 +97,11 @@ class PlainLines:
 class LiveView:
     """Redrawn several times a second from the newest samples."""
 
-    def __init__(self, run: str, plan: Plan, topology: Topology, hours: TradingHours | None = None) -> None:
+    def __init__(
+        self, run: str, plan: Plan, topology: Topology, hours: TradingHours | None = None, *, simulated: bool
+    ) -> None:
         self._run, self._plan, self._topology = run, plan, topology
+        self._badge = _SIMULATED if simulated else _BADGES[plan.kind]
         self._hours = hours if plan.mode is not Mode.REHEARSAL else None
         self._watch = OutageWatch(plan, topology, self._fault_holds)
         self._offset_s: dict[str, float] = {}
@@ -175,9 +188,7 @@ class LiveView:
         return [Text(self._counted[1], style="bold")] if self._counted[1] else []
 
     def _head(self) -> Panel:
-        title = Text.assemble(
-            (self._plan.title.en, "bold"), "  ", self._plan.title.zh, "  ", (" SIMULATED 仿真预演 ", "black on yellow")
-        )
+        title = Text.assemble((self._plan.title.en, "bold"), "  ", self._plan.title.zh, "  ", self._badge)
         settings = " ".join(f"{name}={value}" for name, value in self._plan.parameters.items())
         clock = f"running {time.monotonic() - self._start_mono:5.1f} s"
         if self._fault_mono is not None and not self._lifted:

@@ -76,7 +76,7 @@ def _sample(topology: Topology, plan: Plan, change: GatewayChange, how: str) -> 
 
 def _screen(spec: SiteSpec, how: How, size: tuple[int, int]) -> tuple[list[str], Plan]:
     topology, plan = _plan(spec)
-    view = LiveView("20261123T090000-x", plan, topology)
+    view = LiveView("20261123T090000-x", plan, topology, simulated=True)
     view.event(_event(EventKind.STATE, state="switching"))
     view.event(_event(EventKind.FAULT_ON))
     states = {change.gateway: how(index, change) for index, change in enumerate(plan.affected)}
