@@ -1,34 +1,48 @@
-"""The live view of a run: phases, a clock, every affected gateway; plain lines where there is no terminal."""
+"""The live view of a run: phases, a clock, every affected gateway; plain lines where there is no terminal.
 
-import time
+Where the gateways do not fit the screen, they are shown by class and centre, and the worst of them by name.
+"""
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.panel import Panel
+from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
+from orchestrator.adapters.clock import SystemClock
 from orchestrator.cli.clock_lines import next_line
-from orchestrator.cli.live_gateways import Seen, Standing, gateways
-from orchestrator.cli.outages import outage_lines
+from orchestrator.cli.live_groups import LEAST, overview
+from orchestrator.cli.live_states import GatewayStates
+from orchestrator.cli.outages import outage_lines, worst_outage_lines
 from orchestrator.cli.sentences import is_bad, sentence
 from orchestrator.history import epoch_s
-from orchestrator.measure import allowed_fronts, front_of
+from orchestrator.measure import front_of
 from orchestrator.model.drill import Mode
 from orchestrator.model.event import Event, EventKind, Sample
-from orchestrator.model.plan import Action, GatewayChange, Phase, Plan
+from orchestrator.model.outage import Outage
+from orchestrator.model.plan import Phase, Plan
 from orchestrator.model.topology import Topology
-from orchestrator.ports import Listener, Measurement
-from orchestrator.rules.outage import OutageWatch, TradingHours
+from orchestrator.ports import Clock, Listener, Measurement
+from orchestrator.rules.outage import TradingHours
 
 REFRESH_HZ = 4  # our choice
 _COUNT_EVERY_S = 30  # our choice: hours are told to a tenth
+_OUTAGE_EVERY_S = 1  # our choice: minutes of outage are told to a tenth
 MOST_LINES = 8  # our choice: newest lines under the table
-_LEAST_LINES = 2  # our choice: of them, where gateways need the space
+_FEWEST_LINES = 2  # our choice
+_LOW = 14  # our choice: with fewer rows only clock, phases and gateways are shown
+_LINES_SHARE = 8  # our choice: one row in so many is for the newest lines
+_TALL = 30  # our choice: from so many rows on, there is room for more than the least
+_FRAME = 8  # rows of the table view beside gateways, outages and newest lines: the head 5, phases 2, headings 1
+_SYSTEM: Final = SystemClock()
 _SIMULATED: Final = (" SIMULATED 仿真预演 ", "black on yellow")
 _BADGES: Final[Mapping[str, tuple[str, str]]] = {
     "rehearsal": _SIMULATED,
@@ -37,15 +51,6 @@ _BADGES: Final[Mapping[str, tuple[str, str]]] = {
     "failback": (" FAILBACK 回切 ", "bold white on blue"),
 }
 _PHASES = frozenset(phase.value for phase in Phase)
-# What is said of a gateway that is not as planned, by how bad it is.
-_STANDING = {
-    "stopped": Standing.DOWN,
-    "stale session": Standing.DOWN,
-    "not logged in": Standing.CONNECTING,
-    "connecting": Standing.CONNECTING,
-    "no sample yet": Standing.UNSEEN,
-    "logged in": Standing.ELSEWHERE,
-}
 
 
 @contextmanager
@@ -98,33 +103,43 @@ class LiveView:
     """Redrawn several times a second from the newest samples."""
 
     def __init__(
-        self, run: str, plan: Plan, topology: Topology, hours: TradingHours | None = None, *, simulated: bool
+        self,
+        run: str,
+        plan: Plan,
+        topology: Topology,
+        hours: TradingHours | None = None,
+        clock: Clock = _SYSTEM,
+        *,
+        simulated: bool,
     ) -> None:
+        self._clock = clock
         self._run, self._plan, self._topology = run, plan, topology
         self._badge = _SIMULATED if simulated else _BADGES[plan.kind]
         self._hours = hours if plan.mode is not Mode.REHEARSAL else None
-        self._watch = OutageWatch(plan, topology, self._fault_holds)
+        self.states = GatewayStates(plan, topology)
         self._offset_s: dict[str, float] = {}
         self._zone = ZoneInfo(topology.site.timezone)
         self._measurement: Measurement | None = None
+        self._latest: dict[str, Sample] = {}
         self._phase: Phase | None = None
         self._lines: list[Text] = []
+        self._told = self._told_bad = 0
         self.kept: list[Text] = []
         self._fault_mono: float | None = None
         self._lifted = False
-        self._start_mono = time.monotonic()
+        self._start_mono = self._clock.monotonic()
         self._past: list[Event] = []
         self._counted: tuple[tuple[int, int], str | None] = ((-1, 0), None)
-        self._out_since: dict[str, float] = {}
-        self._allowed: dict[str, tuple[str, ...]] = {}
+        self._outages_at: tuple[int, list[Outage]] = (-1, [])
 
     def catch_up(self, past: Sequence[Event]) -> None:
         """What an earlier orchestrator did: the phase it was in, and since when the fault is on."""
         for event in past:
-            self._follow(event, time.monotonic() - (time.time() - epoch_s(event)))
+            self._follow(event, self._clock.monotonic() - (self._clock.now() - epoch_s(event)))
 
     def _follow(self, event: Event, mono: float) -> None:
         self._past.append(event)
+        self.states.follow(event)
         if event.kind is EventKind.STATE and event.data["state"] in _PHASES:
             self._phase = Phase(event.data["state"])
         if event.kind is EventKind.FAULT_ON and self._fault_mono is None:
@@ -134,77 +149,104 @@ class LiveView:
         if event.kind is EventKind.SNAPSHOT and event.data["when"] == "before":
             self._offset_s = event.data["clock_offset_s"]
 
-    def _fault_holds(self, _at: float) -> bool:
-        return self._plan.mode is Mode.INCIDENT or (self._fault_mono is not None and not self._lifted)
-
     def event(self, event: Event) -> None:
-        self._follow(event, time.monotonic())
+        self._follow(event, self._clock.monotonic())
         text = sentence(event, self._plan)
         if text:
             at = datetime.fromisoformat(event.at).astimezone(self._zone)
-            self._add(Text(f"{at:%H:%M:%S} {text}"), keep=is_bad(text))
+            self._add(f"{at:%H:%M:%S} {text}", keep=is_bad(text))
 
     def said(self, text: str) -> None:
-        self._add(Text(text), keep=True)
+        self._add(text, keep=True)
 
-    def _add(self, line: Text, *, keep: bool) -> None:
+    def _add(self, text: str, *, keep: bool) -> None:
         """What is bad stays to be read after the view is gone."""
-        line.stylize("red" if keep else "")
-        self._lines = [*self._lines, line][-MOST_LINES:]
+        lines = [Text(line, style="red" if keep else "") for line in text.split("\n")]
+        self._told += len(lines)
+        self._lines = [*self._lines, *lines][-MOST_LINES:]
         if keep:
-            self.kept.append(line)
+            self._told_bad += len(lines)
+            self.kept += lines
 
     def measuring(self, measurement: Measurement) -> None:
-        self._measurement = measurement
-        for sample in measurement.observations().samples if self._hours else ():
+        """Everything before is seen first: the view is drawn by another thread, from the newest samples."""
+        for sample in measurement.observations().samples:
             self._see(sample)
+        self._measurement = measurement
 
     def _see(self, sample: Sample) -> None:
-        self._watch.see(sample, sample.at - self._offset_s.get(sample.host, 0.0))
+        self.states.watch.see(sample, sample.at - self._offset_s.get(sample.host, 0.0))
+
+    def _look(self) -> None:
+        """What is newer than at the last redraw."""
+        latest = dict(self._measurement.latest()) if self._measurement else {}
+        for name, sample in latest.items():
+            if self._latest.get(name) is not sample:
+                self._see(sample)
+        self._latest = latest
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Everything in the height of the terminal: first the newest lines give way, then gateways become groups."""
-        above = Group(self._head(), self._phases())
-        below = Group(*self._outages(), *self._days())
-        rows = self._rows()
-        left = console.size.height - 1 - sum(_height(console, options, part) for part in (above, below))
-        newest = self._lines[-max(_LEAST_LINES, left - len(rows) - 1) :]
-        left -= sum(_height(console, options, line) for line in newest)
-        yield Group(above, gateways(rows, self._topology, left), below, *newest)
+        self._look()
+        height = options.size.height
+        table = self._table(console, options) if len(self._plan.affected) + _FRAME < height else None
+        if table is not None and len(table) + min(_FEWEST_LINES, len(self._lines)) <= height:
+            for line in table:
+                yield from line
+                yield Segment.line()
+            yield from self._newest(height - len(table))
+        else:
+            yield from self._overview(options.max_width, height)
 
-    def _outages(self) -> list[Text]:
+    def _newest(self, room: int) -> list[Text]:
+        return self._lines[-room:] if room > 0 else []
+
+    # -- every gateway --------------------------------------------------------------------------------
+
+    def _table(self, console: Console, options: ConsoleOptions) -> list[list[Segment]]:
+        outages = outage_lines(self._outages(), self._topology.site)
+        return console.render_lines(
+            Group(self._head(), self._phases(), self._gateways(), *outages, *self._days()), options, pad=False
+        )
+
+    def _outages(self) -> list[Outage]:
         """Minutes of outage in trading hours; what nears the limit is seen before it is reached."""
         if self._hours is None or self._measurement is None:
             return []
-        for sample in self._measurement.latest().values():
-            self._see(sample)
-        return outage_lines(self._watch.outages(self._hours, time.time()), self._topology.site)
+        now = self._clock.now()
+        if self._outages_at[0] != now // _OUTAGE_EVERY_S:
+            self._outages_at = int(now // _OUTAGE_EVERY_S), self.states.watch.outages(self._hours, now)
+        return self._outages_at[1]
 
     def _days(self) -> list[Text]:
         """D+N, counted again when something happened, and now and then."""
-        key = (len(self._past), int(time.time() // _COUNT_EVERY_S))
+        key = (len(self._past), int(self._clock.now() // _COUNT_EVERY_S))
         if self._counted[0] != key:
-            self._counted = key, next_line(self._plan, self._topology, list(self._past), time.time())
+            self._counted = key, next_line(self._plan, self._topology, list(self._past), self._clock.now())
         return [Text(self._counted[1], style="bold")] if self._counted[1] else []
 
     def _head(self) -> Panel:
-        title = Text.assemble((self._plan.title.en, "bold"), "  ", self._plan.title.zh, "  ", self._badge)
-        settings = " ".join(f"{name}={value}" for name, value in self._plan.parameters.items())
-        clock = f"running {time.monotonic() - self._start_mono:5.1f} s"
-        if self._fault_mono is not None and not self._lifted:
-            clock += f"   fault on for {time.monotonic() - self._fault_mono:5.1f} s"
-        return Panel(
-            Group(
-                title,
-                Text(f"{settings}  response {self._plan.response}   {self._run}", style="dim"),
-                Text(clock, style="bold"),
-            )
-        )
+        return Panel(Group(self._title(), self._settings(), self._running()))
 
-    def _phases(self) -> Text:
-        order = [
+    def _title(self) -> Text:
+        return Text.assemble((self._plan.title.en, "bold"), "  ", self._plan.title.zh, "  ", self._badge)
+
+    def _settings(self) -> Text:
+        settings = " ".join(f"{name}={value}" for name, value in self._plan.parameters.items())
+        return Text(f"{settings}  response {self._plan.response}   {self._run}", style="dim")
+
+    def _running(self) -> Text:
+        said = f"running {self._clock.monotonic() - self._start_mono:5.1f} s"
+        if self._fault_mono is not None and not self._lifted:
+            said += f"   fault on for {self._clock.monotonic() - self._fault_mono:5.1f} s"
+        return Text(said, style="bold")
+
+    def _order(self) -> list[Phase]:
+        return [
             phase for phase in Phase if any(step.phase is phase for step in self._plan.steps) or phase is Phase.CLOSING
         ]
+
+    def _phases(self) -> Text:
+        order = self._order()
         text = Text()
         now = order.index(self._phase) if self._phase in order else -1
         for index, phase in enumerate(order):
@@ -213,35 +255,29 @@ class LiveView:
             text.append("›" if index < len(order) - 1 else "\n", style="dim")
         return text
 
-    def _rows(self) -> list[Seen]:
-        latest = self._measurement.latest() if self._measurement else {}
-        return [self._seen(change, latest.get(change.gateway), time.monotonic()) for change in self._plan.affected]
+    def _gateways(self) -> Table:
+        rows = [(change, self._latest.get(change.gateway)) for change in self._plan.affected]
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("GATEWAY", "NUMBER", "CLASS", "STATE", "FRONT", "PLANNED"):  # a narrow terminal cuts the others
+            table.add_column(column, no_wrap=column in ("GATEWAY", "NUMBER", "STATE"))
+        for change, sample in rows:
+            planned = "-" if change.after is None else change.after.front
+            table.add_row(
+                change.gateway,
+                change.number,
+                change.gateway_class.value,
+                self._state(sample),
+                front_of(self._topology, sample) or "-",
+                planned,
+            )
+        return table
 
-    def _seen(self, change: GatewayChange, sample: Sample | None, now: float) -> Seen:
-        front = front_of(self._topology, sample)
-        state = self._state(sample, front)
-        if self._is_good(change, front):
-            self._out_since.pop(change.gateway, None)
-            return Seen(change, Standing.GOOD, state, front, None)
-        since = self._out_since.setdefault(change.gateway, now)
-        return Seen(change, _STANDING[state.plain], state, front, now - since)
-
-    def _is_good(self, change: GatewayChange, front: str | None) -> bool:
-        if change.action is Action.TAKE_OVER and (self._fault_mono is None or self._lifted):
-            return front is None
-        if change.action is Action.SUSPENDED and self._fault_mono is not None and not self._lifted:
-            return front is None
-        if change.action.stays_down or self._fault_mono is None or self._lifted:
-            return front is not None
-        if change.gateway not in self._allowed:
-            self._allowed[change.gateway] = allowed_fronts(self._plan, self._topology, change)
-        return front in self._allowed[change.gateway]
-
-    def _state(self, sample: Sample | None, front: str | None) -> Text:
+    def _state(self, sample: Sample | None) -> Text:
         if sample is None:
             return Text("no sample yet", style="dim")
         if not sample.running:
             return Text("stopped", style="red")
+        front = front_of(self._topology, sample)
         dead = (
             front is not None
             and self._fault_mono is not None
@@ -254,6 +290,49 @@ class LiveView:
             return Text("logged in", style="green")
         return Text("connecting" if sample.connecting else "not logged in", style="yellow")
 
+    # -- more gateways than rows ----------------------------------------------------------------------
 
-def _height(console: Console, options: ConsoleOptions, part: RenderableType) -> int:
-    return len(console.render_lines(part, options, pad=False))
+    def _overview(self, width: int, height: int) -> list[Text]:
+        """Groups and the worst; every line fitted, and never more than `height`."""
+        is_low = height < _LOW
+        head = [self._running(), self._phases_within(width)] if is_low else self._short_head(width)
+        tail = [] if is_low else [*self._worst_outages(height), *self._days()]
+        if height >= _TALL:
+            head, tail = [*head, Text()], [Text(), *tail]
+        kept = 0 if is_low else min(self._told, max(_FEWEST_LINES, height // _LINES_SHARE), MOST_LINES)
+        room = max(LEAST, height - len(head) - len(tail) - kept)
+        middle = overview(self.states.look(self._latest), self.states.why, self._clock.now(), width, room)
+        left = height - len(head) - len(middle) - len(tail)
+        found = [*head, *middle, *tail, *self._lines_within(0 if is_low else left)]
+        for line in found:
+            line.truncate(width, overflow="ellipsis")
+        return found if len(found) <= height else middle[:height]
+
+    def _short_head(self, width: int) -> list[Text]:
+        return [self._title(), self._settings(), self._running(), self._phases_within(width)]
+
+    def _phases_within(self, width: int) -> Text:
+        """What is over makes room for what comes."""
+        text, order = self._phases(), self._order()
+        text.rstrip()
+        now = order.index(self._phase) if self._phase in order else 0
+        for over in range(1, now + 1):
+            if cell_len(text.plain) <= width:
+                break
+            cut = sum(len(phase.value.removesuffix("_restoration")) + 3 for phase in order[:over])
+            text = Text.assemble((f" {over} done ", "green"), ("›", "dim"), self._phases()[cut:])
+            text.rstrip()
+        return text
+
+    def _worst_outages(self, height: int) -> list[Text]:
+        return worst_outage_lines(self._outages(), self._topology.site, 4 if height >= _TALL else 2)
+
+    def _lines_within(self, room: int) -> list[Text]:
+        """The newest, and how many came before."""
+        shown = self._newest(min(room, MOST_LINES))
+        if len(shown) < self._told and shown:
+            shown = self._newest(min(room - 1, MOST_LINES))
+            bad = self._told_bad - sum(line.style == "red" for line in shown)
+            told = f"… and {self._told - len(shown)} earlier lines{f', {bad} of them bad' * (bad > 0)}"
+            shown = [Text(f"{told}; `drillctl status RUN` has them", "red" if bad else "dim"), *shown]
+        return [line.copy() for line in shown]

@@ -154,7 +154,7 @@ def _asked(question: Question, run: str, where: str) -> Iterator[str]:
         yield f"{question.step} on {target}: {why}"
     more = len(question.targets) - _MOST_TARGETS
     if more > 0:
-        yield f"{question.step} on {more} more; `drillctl status {run}{where}` lists them"
+        yield f"{question.step} on {more} more; `drillctl status {run}{where} | less` lists them"
     if question.name:
         yield f"call {question.name.en} {question.name.zh}, {question.phone}; find out which it is, then:"
     yield f"  drillctl decide {run} {question.step} {'|'.join(question.choices)} --reason TEXT{where}"

@@ -29,6 +29,31 @@ def outage_lines(found: Sequence[Outage], site: Site) -> list[Text]:
     return [_line(item, found, site) for item in found if item.number is None]
 
 
+def worst_outage_lines(found: Sequence[Outage], site: Site, most: int) -> list[Text]:
+    """For a small screen: the classes that were out longest, what nears the limit said first. At most `most` lines,
+    two or more.
+    """
+    classes = sorted((item for item in found if item.number is None), key=lambda item: -item.counted_s)
+    shown = classes if len(classes) <= most else classes[: most - 1]
+    lines = [_short_line(item, site) for item in shown]
+    if len(shown) < len(classes):
+        lines.append(Text(f"… and {len(classes) - len(shown)} more classes out in trading hours, none longer"))
+    return lines
+
+
+def _short_line(item: Outage, site: Site) -> Text:
+    near = level(item, site)
+    return Text.assemble(
+        (_WORD[near], _STYLE[near]),
+        " " if _WORD[near] else "",
+        f"{item.gateway_class.value} out ",
+        "at least " if item.at_least else "",
+        (f"{item.counted_s / _MINUTE:.1f} of {site.reportable_outage_s / _MINUTE:g} min", "bold"),
+        " in trading hours",
+        ", still out" if item.still_out else "",
+    )
+
+
 def _line(item: Outage, found: Sequence[Outage], site: Site) -> Text:
     numbers = [other for other in found if other.number and other.gateway_class == item.gateway_class]
     worst = max(numbers, key=lambda other: other.counted_s, default=item)

@@ -1,4 +1,7 @@
-"""`drillctl status`: the runs of a site and what each needs, or one run whole."""
+"""`drillctl status`: the runs of a site and what each needs, or one run whole.
+
+On a terminal what matters stays on the screen: long lists are cut, and of a long journal the newest events are shown.
+"""
 
 import json
 from collections import Counter
@@ -10,7 +13,8 @@ from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console, Group
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -45,6 +49,9 @@ _SAID: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 }
 _HIDDEN = ("verb", "key", "plan_digest", "silent_since")
 _MOST = 6  # our choice: targets named in one line of a journal
+_MOST_LOCKS = 12  # our choice: locks of one kind that are named on a terminal
+_AROUND = 5  # lines of a screen: a blank one, a second day in the site's own time, the prompt, and two of a lever
+_FEWEST_EVENTS = 5  # our choice: newest events that are shown on however small a screen
 
 
 def status(
@@ -124,15 +131,19 @@ def _one_run(journal: SqliteJournal, lever: Lever | None, run: str, site: Path, 
         return
     console = _console()
     _show_lever(console, lever, site)
-    console.print(_head(standing, events, locks, ways, valid=valid))
+    most = _MOST_LOCKS if console.is_terminal else len(locks)
+    told: list[RenderableType] = [_head(standing, events, _locks(locks, most), ways, valid=valid)]
     promoted = promotion(standing.state.plan, events)
     if promoted:
-        console.print(Text(f"PROMOTED 演练转应急 by {promoted.by}: {promoted.reason}", style="bold red"))
-    for line in () if counted is None else outage_lines(counted, copy_of(standing.state).topology.site):
-        console.print(line)
-    show_needs(console, needed(standing, site))
+        told.append(Text(f"PROMOTED 演练转应急 by {promoted.by}: {promoted.reason}", style="bold red"))
+    told += () if counted is None else outage_lines(counted, copy_of(standing.state).topology.site)
+    console.print(*told, sep="\n")
+    needs = list(needed(standing, site))
+    show_needs(console, needs)
     console.print()
-    console.print(_journal(events, ZoneInfo(zone)))
+    above = sum(len(console.render_lines(item)) for item in told)
+    above += sum(1 + (cell_len(line) - 1) // console.width for line in needs)
+    _show_journal(console, events, ZoneInfo(zone), max(_FEWEST_EVENTS, console.height - above - _AROUND))
 
 
 def _outages(standing: Standing, events: list[Event], site: Path) -> tuple[Outage, ...] | None:
@@ -155,7 +166,9 @@ def _open(event: Event) -> dict[str, Any]:
     return {"step": event.step, "attempt": event.attempt, "since": event.at, "targets": event.data["targets"]}
 
 
-def _head(standing: Standing, events: list[Event], locks: list[str], ways: Sequence[WayHome], *, valid: bool) -> Group:
+def _head(
+    standing: Standing, events: list[Event], locks: Iterable[str], ways: Sequence[WayHome], *, valid: bool
+) -> Group:
     state, calls = standing.state, [*calls_of(events), *standing.calls]
     begun = (f"{item.step}, attempt {item.attempt}: {_names(item.data['targets'])}" for item in open_intents(events))
     rows = {
@@ -167,7 +180,7 @@ def _head(standing: Standing, events: list[Event], locks: list[str], ways: Seque
         "calls": _lines(call_in_words(item) for item in calls),
         **_home(state, ways),
         **_disaster(state, events),
-        "locks": _lines(_locks(locks)),
+        "locks": _lines(locks),
     }
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim", no_wrap=True)
@@ -218,27 +231,41 @@ def _lines(lines: Iterable[str]) -> Text:
     return Text("\n".join(lines) or "none")
 
 
-def _locks(locks: list[str]) -> Iterator[str]:
+def _locks(locks: list[str], most: int) -> Iterator[str]:
     """By kind: `twin x 1: number:W100200` and its like."""
     kinds: dict[str, list[str]] = {}
     for lock in locks:
         kind, _, name = lock.rpartition(": ")[2].partition(":")
         kinds.setdefault(kind, []).append(name)
     for kind, names in kinds.items():
-        yield f"{kind} {', '.join(names)}"
+        yield f"{kind} {_names(names, most)}"
 
 
-def _names(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return f"{', '.join(names[:_MOST]) or 'nothing'}{more}"
+def _names(names: list[str], most: int = _MOST) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most]) or 'nothing'}{more}"
 
 
-def _journal(events: list[Event], zone: ZoneInfo) -> Table:
-    """One row per event, with a row for each day."""
+def _show_journal(console: Console, events: list[Event], zone: ZoneInfo, room: int) -> None:
+    """Whole where it fits or goes into a file; else the newest events, a line each, so that the head stays."""
+    whole = _journal(events, zone)
+    if not console.is_terminal or len(console.render_lines(whole)) <= room:
+        console.print(whole)
+        return
+    days = len({event.at[:10] for event in events[-room:]})
+    shown = events[-max(_FEWEST_EVENTS, room - days - 1) :]
+    console.print(
+        Text(f"… and {len(events) - len(shown)} earlier events; `drillctl status RUN | less` has all", "bold")
+    )
+    console.print(_journal(shown, zone, cut=True))
+
+
+def _journal(events: list[Event], zone: ZoneInfo, *, cut: bool = False) -> Table:
+    """One row per event, with a row for each day; `cut`: each row is one line."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(2):
         table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
+    table.add_column(overflow="ellipsis" if cut else "fold", no_wrap=cut)
     day = ""
     for event in events:
         at = datetime.fromisoformat(event.at).astimezone(zone)

@@ -139,6 +139,16 @@ class OutageWatch:
             return False
         return self.topology.front[front].centre not in self.plan.fault.centres or not self.fault_holds(at)
 
+    def out_since(self, name: str) -> float | None:
+        """When the outage began that a gateway is in, on the controller's clock; None: it is up by its last look, or
+        was never looked at.
+        """
+        return self._since.get(name)
+
+    def seen_at(self, name: str) -> float | None:
+        """When somebody could last look at a gateway, on the controller's clock; None: never."""
+        return self._last.get(name)
+
     def outages(self, hours: TradingHours, until: float) -> list[Outage]:
         """Of every number that was out, and of its class as a whole, up to a moment; the class stands first."""
         grouped = self._by_class()

@@ -1,10 +1,12 @@
 """`drillctl status` says of every run what it needs, in words and as data."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from orchestrator.model.event import EventKind
 from orchestrator.wiring.places import Place
 from tests.cli.journals import Left, left
 from tests.support.command import drillctl
@@ -72,3 +74,46 @@ def test_a_site_without_runs_and_a_run_that_is_not_there(tmp_path: Path) -> None
     said = drillctl("status", "nope", state=tmp_path)
     assert (said.code, len(said.err.splitlines())) == (3, 1)
     assert "NO_RUN" in said.err
+
+
+def test_of_a_long_run_a_terminal_shows_what_matters_and_the_newest_events(tmp_path: Path) -> None:
+    run = left(tmp_path)
+    run.ask("repoint-1", *(f"nq-trade-{number}" for number in range(500)))
+    for number in range(40):
+        run.tell(EventKind.NOTE, {"what": "note", "text": f"number {number}"})
+    run.tell(EventKind.STATE, {"state": "waiting_for_operator"})
+    run.kill()
+    more = {"TTY_COMPATIBLE": "1", "LINES": "40", "TERM": "xterm", "NO_COLOR": "1"}
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", drillctl("status", run.id, state=tmp_path, more=more).out).splitlines()
+    assert sum(-(-len(line.rstrip()) // 100) or 1 for line in lines) < 40, "and the prompt"
+    assert f"  drillctl resume {run.id}" in lines
+    assert "repoint-1, attempt 1: nq-trade-1, nq-trade-3" in "\n".join(lines)
+    hidden = next(index for index, line in enumerate(lines) if " earlier events; `drillctl status RUN | less`" in line)
+    shown = lines[hidden + 2 :]
+    assert len(shown) > 5
+    assert int(lines[hidden].split()[2]) + len(shown) == 46
+    assert "number 39" in shown[-2]
+    whole = drillctl("status", run.id, state=tmp_path).out
+    assert "nq-trade-499" in whole
+    assert "number 0" in whole
+    assert "earlier events" not in whole
+
+
+def test_a_journal_that_fits_a_terminal_is_shown_whole(tmp_path: Path) -> None:
+    run = left(tmp_path)
+    run.begin()
+    said = drillctl("status", run.id, state=tmp_path, more={"TTY_COMPATIBLE": "1", "LINES": "30", "NO_COLOR": "1"}).out
+    assert "opened" in said
+    assert "earlier events" not in said
+
+
+def test_on_a_terminal_locks_are_counted_from_the_thirteenth_on(tmp_path: Path) -> None:
+    run = left(tmp_path)
+    run.change(
+        "with recursive n(i) as (values (100) union all select i + 1 from n where i < 399) "
+        "insert into lock select 'twin x 1: number:W' || i, run, 1 from n, run"
+    )
+    said = drillctl("status", run.id, state=tmp_path, more={"TTY_COMPATIBLE": "1", "LINES": "30", "NO_COLOR": "1"}).out
+    assert re.search(r"number W\d+, .* and \d+ more", said.replace("\n", " "))
+    assert "W399" not in said
+    assert "W399" in drillctl("status", run.id, state=tmp_path).out

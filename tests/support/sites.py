@@ -225,7 +225,11 @@ def _hosts(gateways: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def topology_of(spec: SiteSpec) -> Topology:
     """The site as the loader would give it."""
-    data = site_data(spec)
+    return topology_from(site_data(spec))
+
+
+def topology_from(data: dict[str, Any]) -> Topology:
+    """The same from `topology.yml` as data, to which the catalogue is added."""
     data["centres"] = CATALOGUE["centres"]
     data["fronts"] = [*CATALOGUE["fronts"], *data["fronts"]]
     data["profiles"] = PROFILES
