@@ -85,17 +85,21 @@ class _Pace:
     """How many are begun: as many as keep the processors busy. Who waits for a far host keeps none busy."""
 
     def __init__(self) -> None:
-        processors = os.cpu_count() or 1
-        self._most, self._least_at_work = processors + 1, 2 * processors
+        self._most = (os.cpu_count() or 1) + 1  # one more or fewer at work: both slower, more: longer outages
         self._busy = 0.0  # smoothed: who has just paused for an answer will want its processor again
+        self._load = os.open("/proc/loadavg", os.O_RDONLY)
 
     def lets_begin(self, at_work: int) -> bool:
-        """A few are always at work, whatever else this machine is busy with."""
-        self._busy += _SMOOTH * (_running() - self._busy)
-        if at_work >= self._least_at_work and self._busy > self._most:
+        """As many as that are always at work, whatever else this machine is busy with."""
+        self._busy += _SMOOTH * (self._running() - self._busy)
+        if at_work >= self._most and self._busy > self._most:
             return False
         self._busy += 1  # the one that is begun now
         return True
+
+    def _running(self) -> int:
+        """Processes of this machine that have or want a processor; this one is among them."""
+        return int(os.pread(self._load, 100, 0).split()[3].partition(b"/")[0])
 
 
 class _Silence:
@@ -116,11 +120,6 @@ class _Silence:
             return False
         least_s = max(_SILENT_S, _SILENT_TIMES * self._longest_s)
         return all(now - host.began > least_s and not os.fstat(host.said.fileno()).st_size for host in hosts)
-
-
-def _running() -> int:
-    """Processes of this machine that have or want a processor; this one is among them."""
-    return int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
 
 
 def _begun(folder: Path, item: dict[str, Any]) -> _Host:

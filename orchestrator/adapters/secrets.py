@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from orchestrator.adapters import vault
 from orchestrator.evidence import forms
 from orchestrator.loader.site import LoadedSite
@@ -120,6 +118,8 @@ class _FromVault(str):
 
 
 def _parsed(text: str, passwords: Iterable[str]) -> Data:
+    import yaml  # noqa: PLC0415 - only a site's own variables need it
+
     class Reader(yaml.SafeLoader):
         """Takes every tag; a vault's content becomes what it held."""
 

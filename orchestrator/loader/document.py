@@ -6,13 +6,15 @@ Duplicate keys, aliases to nothing and tabs are errors with their line. Dates st
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import DefinitionError, Problem
 from orchestrator.model.consistency import InventoryProblems
+
+if TYPE_CHECKING:  # else where a file is read: what reads none waits for no parser
+    import yaml
 
 FieldPath = tuple[str | int, ...]
 
@@ -61,12 +63,10 @@ class Document:
             self.lines[marked[1:]] = self.lines.pop(marked)
 
 
-# Parses five times as fast; what it cannot read, Python's own says better why.
-_Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 def read(path: Path) -> Document:
     """Read one YAML file that holds a mapping. DefinitionError names file and line."""
+    import yaml  # noqa: PLC0415 - see above
+
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -93,8 +93,12 @@ def read(path: Path) -> Document:
 
 
 def _composed(text: str) -> tuple[Any, Any]:
-    """A reader and the node of its one document."""
-    reader = _Fast(text)
+    """A reader and the node of its one document. In C five times as fast; what that cannot read, Python's own says
+    better why.
+    """
+    import yaml  # noqa: PLC0415 - see above
+
+    reader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         return reader, reader.get_single_node()
     except yaml.YAMLError:
@@ -102,9 +106,10 @@ def _composed(text: str) -> tuple[Any, Any]:
         return reader, reader.get_single_node()
 
 
-def _note_lines(node: yaml.Node, path: FieldPath, file: str, lines: dict[FieldPath, str]) -> None:
+def _note_lines(node: "yaml.Node", path: FieldPath, file: str, lines: dict[FieldPath, str]) -> None:
     lines.setdefault(path, f"{file}:{node.start_mark.line + 1}")
-    if isinstance(node, yaml.MappingNode):
+    kind: str = node.id  # type: ignore[attr-defined] # which class it is, told without the parser's module
+    if kind == "mapping":
         seen: dict[str, int] = {}
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
@@ -115,7 +120,7 @@ def _note_lines(node: yaml.Node, path: FieldPath, file: str, lines: dict[FieldPa
             seen[name] = line
             lines[(*path, name)] = f"{file}:{line}"
             _note_lines(value, (*path, name), file, lines)
-    elif isinstance(node, yaml.SequenceNode):
+    elif kind == "sequence":
         for index, item in enumerate(node.value):
             _note_lines(item, (*path, index), file, lines)
 
@@ -149,7 +154,7 @@ _WORDS = (  # pydantic's words → those of a file's writer
 )
 
 
-def _said(error: yaml.MarkedYAMLError) -> str:
+def _said(error: "yaml.MarkedYAMLError") -> str:
     """What is wrong, in words for somebody who edits the file; PyYAML's own where we have none."""
     problem = str(error.problem)
     plain = next((words for begin, words in _YAML_SAYS.items() if problem.startswith(begin)), None)

@@ -99,6 +99,7 @@ class Fence:
         self._listed = listed
         self._permit = permit
         self._session_at_stop = False
+        self._log = vendor_log.Reader(spec["log"], spec["config"]["encoding"])
         self.silent_since: Optional[float] = None
         self.acknowledged: Optional[bool] = None
         self.waited_s = 0.0
@@ -121,6 +122,7 @@ class Fence:
             stamps.mark("sockets_gone")
             return
         self._session_at_stop = before.session is not None
+        self._events()  # what stands in the log already need not be read while the gateway is down
         log_end = vendor_log.size(self._spec["log"])
         self._permit.require("stopping")
         self._permit.note_way_out({"stopping": before.pids})
@@ -230,7 +232,7 @@ class Fence:
         return vendor_log.history(self._events())
 
     def _events(self) -> List[vendor_log.LogEvent]:
-        return vendor_log.events(self._spec["log"], self._spec["config"]["encoding"], time.time())
+        return self._log.events(time.time())
 
 
 def _boot() -> str:

@@ -21,8 +21,6 @@ import permit
 import staged
 import vendor_certificate
 import vendor_file
-import vendor_redaction
-import ways
 from permit import Failure, Refusal
 
 _APPEARS_S = 5.0  # our choice: a process that is not there this long after its start command has not started
@@ -62,6 +60,8 @@ class Job:
 
     def _redacted(self, data: bytes) -> str:
         """The file as it may leave this host; kept also where it is not as its profile says."""
+        import vendor_redaction  # noqa: PLC0415 - a switch does not need it
+
         key = bytes.fromhex(self.request["redaction_key"])
         return vendor_redaction.redacted(data, self.config, str(self.spec["number"]), key)
 
@@ -146,6 +146,8 @@ def _result(job: Job, outcome: str, message: str) -> Dict[str, Any]:
 
 def _state(job: Job) -> Tuple[str, str]:
     """Everything that a snapshot holds, and what became of an earlier attempt."""
+    import ways  # noqa: PLC0415 - a switch does not need it
+
     job.result.update(attempts.past(job.request, [job.request["name"]], lambda: lingers(job)))
     data = job.read()
     found = os.stat(job.config["path"])

@@ -6,8 +6,7 @@ its own user or as root.
 
 import os
 import re
-import socket
-import struct
+import sys
 from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 _ESTABLISHED = 0x01
@@ -105,8 +104,8 @@ def connections() -> List[Connection]:
 def _endpoint(field: str) -> str:
     """`address:port` from the kernel's hexadecimal, whose address is in the host's own byte order."""
     address, port = field.split(":")
-    last = struct.pack("=I", int(address[-_IPV4_HEX:], 16))
-    return f"{socket.inet_ntoa(last)}:{int(port, 16)}"
+    last = int(address[-_IPV4_HEX:], 16).to_bytes(4, sys.byteorder)
+    return f"{'.'.join(map(str, last))}:{int(port, 16)}"
 
 
 def far_ends(held: FrozenSet[int], listed: Iterable[str]) -> Tuple[Optional[str], Optional[str]]:

@@ -14,7 +14,6 @@ import codecs
 import json
 import re
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Pattern, Tuple
-from xml.parsers import expat
 
 Span = Tuple[int, int]
 
@@ -399,6 +398,8 @@ class _Elements:
         self._item = spec["item"]
         self._path: List[str] = []
         self._utf8 = text.encode("utf-8", "replace")
+        from xml.parsers import expat  # noqa: PLC0415 - few files are XML
+
         # Other encodings than UTF-8 are unknown to expat, so it is told UTF-8 whatever the file declares.
         parser = expat.ParserCreate("utf-8")
         parser.StartElementHandler = self._start
