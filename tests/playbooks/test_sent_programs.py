@@ -47,9 +47,7 @@ def test_its_grammar_is_that_of_3_6(name: str) -> None:
 @pytest.mark.parametrize("name", ["gateway", "standby", "route", "barrier"])
 def test_what_an_interpreter_reads_as_its_script_is_ascii(name: str) -> None:
     """Python 3.6 reads a long line in parts, and refuses one that is parted in the middle of a character."""
-    text = onhost_program.program(name, {"requests": [{"name": "深圳"}]})
-    assert text.isascii()
-    assert "\\u6df1\\u5733" in text.decode()
+    assert onhost_program.program(name, {"requests": [{"name": "深圳"}]}).isascii()
 
 
 def test_newer_grammar_would_be_seen() -> None:
