@@ -17,11 +17,11 @@ from orchestrator.history import (
     step_results,
 )
 from orchestrator.measure import (
+    OnControllerClock,
     Window,
     class_times,
     declared_times,
     gateway_times,
-    on_controller_clock,
     routes_on_controller_clock,
 )
 from orchestrator.model.base import Title
@@ -242,7 +242,7 @@ def measured_times(
         if stamp:
             stopped.setdefault(item.target, []).append(float(stamp[0]))
     offset_s = snapshots(events).get("before", {}).get("clock_offset_s", {})
-    series = on_controller_clock(topology, seen.samples, seen.stamps, stopped, offset_s)
+    series = OnControllerClock(topology, seen.samples, seen.stamps, stopped, offset_s)
     routes = routes_on_controller_clock(seen.routes, offset_s)
     changed = changed_lists(plan, steps)
     for change in plan.affected:

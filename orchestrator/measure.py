@@ -5,7 +5,7 @@ interval as ±, where there is no stamp (design §7). Host times are put on the 
 offsets recorded before.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, pairwise
 from statistics import fmean
@@ -297,28 +297,45 @@ def routes_on_controller_clock(routes: Iterable[RouteSample], offset_s: Mapping[
     return [item.model_copy(update={"at": item.at - offset_s.get(item.router, 0.0)}) for item in routes]
 
 
-def on_controller_clock(
-    topology: Topology,
-    samples: Iterable[Sample],
-    stamps: Iterable[LogStamp],
-    stopped: Mapping[str, Sequence[float]],
-    offset_s: Mapping[str, float],
-) -> dict[str, Series]:
-    """Series per gateway, host times shifted by the offsets measured before."""
-    by_sample: dict[str, list[Sample]] = {}
-    for sample in samples:
-        by_sample.setdefault(sample.gateway, []).append(
-            sample.model_copy(update={"at": sample.at - offset_s.get(sample.host, 0.0)})
+class OnControllerClock(Mapping[str, Series]):
+    """Series per gateway, host times shifted by the offsets measured before. Each is made when it is asked for: all of
+    them at once take as much memory as everything that was seen.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        samples: Iterable[Sample],
+        stamps: Iterable[LogStamp],
+        stopped: Mapping[str, Sequence[float]],
+        offset_s: Mapping[str, float],
+    ) -> None:
+        self._topology, self._stopped, self._offset_s = topology, stopped, offset_s
+        self._samples = _by_gateway(samples)
+        self._stamps = _by_gateway(stamps)
+
+    def __getitem__(self, gateway: str) -> Series:
+        shift_s = self._offset_s.get(self._topology.gateway[gateway].host, 0.0)
+        return Series(
+            _shifted(self._samples.get(gateway, ()), lambda item: self._offset_s.get(item.host, 0.0)),
+            _shifted(self._stamps.get(gateway, ()), lambda _: shift_s),
+            [at - shift_s for at in self._stopped.get(gateway, ())],
         )
-    by_stamp: dict[str, list[LogStamp]] = {}
-    for stamp in stamps:
-        shift = offset_s.get(topology.gateway[stamp.gateway].host, 0.0)
-        by_stamp.setdefault(stamp.gateway, []).append(stamp.model_copy(update={"at": stamp.at - shift}))
-    return {
-        gateway.id: Series(
-            sorted(by_sample.get(gateway.id, ()), key=lambda item: item.at),
-            sorted(by_stamp.get(gateway.id, ()), key=lambda item: item.at),
-            [at - offset_s.get(gateway.host, 0.0) for at in stopped.get(gateway.id, ())],
-        )
-        for gateway in topology.gateways
-    }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._topology.gateway)
+
+    def __len__(self) -> int:
+        return len(self._topology.gateway)
+
+
+def _by_gateway[T: (Sample, LogStamp)](items: Iterable[T]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for item in items:
+        found.setdefault(item.gateway, []).append(item)
+    return found
+
+
+def _shifted[T: (Sample, LogStamp)](items: Iterable[T], shift_s: Callable[[T], float]) -> list[T]:
+    moved = [item.model_copy(update={"at": item.at - shift_s(item)}) for item in items]
+    return sorted(moved, key=lambda item: item.at)

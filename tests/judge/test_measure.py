@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from orchestrator.measure import (
+    OnControllerClock,
     Series,
     Window,
     allowed_fronts,
     class_times,
     front_of,
     gateway_times,
-    on_controller_clock,
     routes_on_controller_clock,
 )
 from orchestrator.model.drill import Mode, Response
@@ -373,7 +373,7 @@ def test_a_receiver_whose_data_does_not_come_again_did_not_come_back() -> None:
 
 def on_clock(offset_s: Mapping[str, float]) -> Series:
     samples, stamps = [sample(TRADE, 5, HOME), sample(TRADE, 3, HOME)], [stamp(TRADE, 6, "lost")]
-    return on_controller_clock(topology(), samples, stamps, {TRADE: [T0 + 7]}, offset_s)[TRADE]
+    return OnControllerClock(topology(), samples, stamps, {TRADE: [T0 + 7]}, offset_s)[TRADE]
 
 
 def test_host_times_are_put_on_the_controllers_clock() -> None:
@@ -388,7 +388,7 @@ def test_a_host_without_a_measured_offset_is_taken_as_it_is() -> None:
 
 
 def test_every_gateway_has_a_series_of_its_own() -> None:
-    found = on_controller_clock(topology(), [sample(TRADE, 5, HOME), sample("nq-md-1", 5, None)], [], {}, {})
+    found = OnControllerClock(topology(), [sample(TRADE, 5, HOME), sample("nq-md-1", 5, None)], [], {}, {})
     assert set(found) == set(topology().gateway)
     assert [item.gateway for item in found["nq-md-1"].samples] == ["nq-md-1"]
 
