@@ -24,7 +24,7 @@ PARTS: Mapping[str, Sequence[str]] = {
     "planning": (),
     "journal": (),
     "abort": (),
-    "rehearsal": ("3",),
+    "rehearsal": ("3", "--hosts", "200"),
     "verification": ("10", "50", "100", "200"),
     "switching": ("10", "50", "100", "200"),
 }

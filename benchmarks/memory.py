@@ -61,7 +61,7 @@ class Memory:
 
     def _look(self) -> None:
         while not self._end.wait(_EVERY_S):
-            self.peaks.engine = max(self.peaks.engine, _pss_mib(self._engine))
+            self.peaks.engine = max(self.peaks.engine, pss_mib(self._engine))
 
     def _look_beside(self) -> None:
         rest_s = _EVERY_S
@@ -71,7 +71,7 @@ class Memory:
             counts: dict[str, int] = defaultdict(int)
             for pid in self._beside():
                 kind = _kind(pid)
-                sums[kind] += _pss_mib(pid)
+                sums[kind] += pss_mib(pid)
                 counts[kind] += 1
             self.peaks.see(sums, counts)
             rest_s = max(_EVERY_S, _REST * (time.monotonic() - began))
@@ -101,8 +101,8 @@ def _kind(pid: int) -> str:
     return next((kind for word, kind in _KINDS if word in line), "other")
 
 
-def _pss_mib(pid: int) -> float:
-    """Zero: it is gone."""
+def pss_mib(pid: int) -> float:
+    """Its proportional share. Zero: it is gone."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:

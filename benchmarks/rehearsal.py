@@ -1,9 +1,11 @@
 """How long a whole rehearsal takes and what it costs: the loss of a centre on a twin of the example site.
 
-`python -m benchmarks.rehearsal [TIMES] [--json FILE]`. Wall time from the command to its end, twin and sealed pack
-included. The fault's own waiting stands apart: from the injected fault to the first step of switching, and what hosts
-wait for fronts to release numbers, both by the journal of the pack. Processor time is that of everything that the
-command started, whoever its parent was in the end; the twin's is apart, since a real site has none.
+`python -m benchmarks.rehearsal [TIMES] [--hosts N] [--json FILE]`. Wall time from the command to its end, twin and
+sealed pack included. The fault's own waiting stands apart: from the injected fault to the first step of switching, and
+what hosts wait for fronts to release numbers, both by the journal of the pack. Processor time is that of everything
+that the command started, whoever its parent was in the end; the twin's is apart, since a real site has none. With
+`--hosts` one rehearsal of so many gateway hosts besides: the memory of the command's own process, from its beginning to
+the sealed pack, and of the copies of it that write the PDFs.
 """
 
 import argparse
@@ -22,17 +24,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ground import write_hosts
+from benchmarks.memory import pss_mib
 from benchmarks.table import Row, row, write
 from orchestrator.guarding.processes import below
 
 DRILL = ("rehearse", "single-centre-failure", "--set", "centre=futian", "--response", "repoint", "--json")
 SEAL_LIMIT_S = 8.0
-LONGEST_S = 600
+MEMORY_LIMIT_MIB = 300e6 / (1 << 20)
+LONGEST_S = 900
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK_S = 0.05
 _SOURCE = "benchmarks.rehearsal"
 _TWIN = "orchestrator.twin.daemon"
 _LOOK_AT_TWIN_S = 1.0
+_LOOK_AT_MEMORY_S = 0.3
 _UTIME = 11  # proc(5): the first of four times in /proc/PID/stat, counted from the field after the name
 
 
@@ -49,6 +55,8 @@ class Rehearsed:
     release_s: float  # the longest wait on a host for a front to release a number, summed over the waves
     hold_s: float
     seal_s: float
+    peak_mib: float  # of the command's own process
+    copies_mib: float  # of its copies together
 
     @property
     def own_s(self) -> float:
@@ -56,22 +64,42 @@ class Rehearsed:
         return self.wall_s - self.fault_s - self.release_s
 
 
-def rehearse(scratch: Path) -> Rehearsed:
+class _Memory:
+    """Peaks of a process, and of all copies of it at once."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._look_at = pid, 0.0
+        self.own_mib = self.copies_mib = 0.0
+
+    def look(self) -> None:
+        """Now and then."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + _LOOK_AT_MEMORY_S
+        words = _command_line(self._pid)
+        copies = [pid for pid in _children(self._pid) if words and _command_line(pid) == words]
+        self.own_mib = max(self.own_mib, pss_mib(self._pid))
+        self.copies_mib = max(self.copies_mib, sum(map(pss_mib, copies)))
+
+
+def rehearse(scratch: Path, *more: str) -> Rehearsed:
     """On a twin of its own. Nothing that it started is left when this returns."""
     places = {"DRILLCTL_REPORTS": str(scratch / "reports"), "DRILLCTL_STATE": str(scratch / "state")}
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     out = scratch / "out"
     began = time.monotonic()
     with out.open("wb") as said:
-        command = (sys.executable, "-m", "orchestrator", *DRILL)
+        command = (sys.executable, "-m", "orchestrator", *DRILL, *more)
         process = subprocess.Popen(
             command, env={**os.environ, **places}, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.DEVNULL
         )
+    memory = _Memory(process.pid)
     try:
-        cpu_s, wall_s, status = _reaped(process.pid, began)
+        cpu_s, wall_s, status = _reaped(process.pid, began, memory)
     except BaseException:
         process.terminate()  # it goes back in its twin, and takes that down
-        _reaped(process.pid, time.monotonic())
+        _reaped(process.pid, time.monotonic(), memory)
         raise
     process.returncode = status  # it was reaped here
     assert status == 0, f"expected exit 0, found {status}"  # noqa: S101 - or nothing was measured
@@ -90,10 +118,12 @@ def rehearse(scratch: Path) -> Rehearsed:
         release_s=_released(events),
         hold_s=_at(_step(events, "done", "hold")) - _at(_step(events, "intent", "hold")),
         seal_s=_at(ledger) - _at(last),
+        peak_mib=memory.own_mib,
+        copies_mib=memory.copies_mib,
     )
 
 
-def _reaped(first: int, began: float) -> tuple[dict[str, float], float, int]:
+def _reaped(first: int, began: float, memory: _Memory) -> tuple[dict[str, float], float, int]:
     """Processor time of the first process and of all that it left to us, when the last of them has ended; how long the
     first took, and its exit status. What runs in a twin is killed with it and reaped by nobody: it is looked at before.
     """
@@ -101,9 +131,10 @@ def _reaped(first: int, began: float) -> tuple[dict[str, float], float, int]:
     twins: set[int] = set()
     wall_s, code, look_at = 0.0, 1, 0.0
     while time.monotonic() - began < LONGEST_S:
+        memory.look()
         if time.monotonic() > look_at:
             look_at = time.monotonic() + _LOOK_AT_TWIN_S
-            twins |= {pid for pid in _children() if _TWIN in _command_line(pid)}
+            twins |= {pid for pid in _children(os.getpid()) if _TWIN in _command_line(pid)}
             spent["twin"] = max(spent["twin"], sum(_cpu_below(pid) for pid in twins))
         try:
             pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -118,8 +149,8 @@ def _reaped(first: int, began: float) -> tuple[dict[str, float], float, int]:
     raise TimeoutError(f"expected the rehearsal to end within {LONGEST_S} s")
 
 
-def _children() -> list[int]:
-    return [int(word) for word in Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()]
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in _read(f"/proc/{pid}/task/{pid}/children").split()]
 
 
 def _command_line(pid: int) -> str:
@@ -172,10 +203,11 @@ def _at(item: Mapping[str, Any]) -> float:
 # -- the command --------------------------------------------------------------------------------------
 
 
-def main(times: int, file: Path | None) -> None:
-    """Medians, as a table and as rows."""
+def main(times: int, hosts: int, file: Path | None) -> None:
+    """Medians, as a table and as rows; then those of the large site."""
     with tempfile.TemporaryDirectory(prefix="drillctl-rehearsal-") as scratch:
-        found = [_rehearsed(Path(scratch), number) for number in range(times)]
+        found = [_rehearsed(Path(scratch) / str(number)) for number in range(times)]
+        large = _large(Path(scratch) / "large", hosts) if hosts else []
 
     def median(name: str) -> float:
         return float(statistics.median(getattr(item, name) for item in found))
@@ -192,16 +224,29 @@ def main(times: int, file: Path | None) -> None:
         of("processor time of the controller", "controller_cpu_s"),
         of("processor time of the twin", "twin_cpu_s"),
         of("reports and seal", "seal_s", SEAL_LIMIT_S),
+        *large,
     ]
     for item in rows:
         print(item.line())
     write(file, rows)
 
 
-def _rehearsed(scratch: Path, number: int) -> Rehearsed:
-    own = scratch / str(number)
-    own.mkdir()
-    found = rehearse(own)
+def _large(scratch: Path, hosts: int) -> list[Row]:
+    (scratch / "site").mkdir(parents=True)
+    found = _rehearsed(scratch / "run", "--site", str(write_hosts(scratch / "site", hosts)))
+    what = f"rehearsal of {hosts} hosts"
+    memory = f"{_SOURCE}, PSS of /proc/PID/smaps_rollup"
+    return [
+        row(f"{what}: whole command", found.wall_s, "s", _SOURCE),
+        row(f"{what}: reports and seal", found.seal_s, "s", _SOURCE),
+        row(f"{what}: peak memory of drillctl", found.peak_mib, "MiB", memory, MEMORY_LIMIT_MIB),
+        row(f"{what}: peak memory of its copies that write PDFs", found.copies_mib, "MiB", memory),
+    ]
+
+
+def _rehearsed(scratch: Path, *more: str) -> Rehearsed:
+    scratch.mkdir()
+    found = rehearse(scratch, *more)
     cpu = f"{found.controller_cpu_s:.1f} s of processor, the twin {found.twin_cpu_s:.1f} s"
     print(f"{found.run}: {found.wall_s:.1f} s, {cpu}, sealed in {found.seal_s:.2f} s", file=sys.stderr, flush=True)
     return found
@@ -210,7 +255,8 @@ def _rehearsed(scratch: Path, number: int) -> Rehearsed:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rehearsal", allow_abbrev=False)
     parser.add_argument("times", metavar="TIMES", type=int, nargs="?", default=1)
+    parser.add_argument("--hosts", metavar="N", type=int, default=0, help="one more, of so many gateway hosts")
     parser.add_argument("--json", metavar="FILE", type=Path, help="where the rows go")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    main(given.times, given.json)
+    main(given.times, given.hosts, given.json)

@@ -90,7 +90,7 @@ def build(
         _gather(draft, folder, record, events, seals, hidden)
         _reports(draft, record, evidence_manifest(draft), seals, said)
         said("looking for secrets, sealing")
-        require_clean(draft, hidden.secrets)
+        _in_copies(partial(require_clean, draft, hidden.secrets))
         sealed = seal(draft, seals.keys, seals.stamper)
         draft.rename(target)
         folder_to_disk(folder)
@@ -122,27 +122,35 @@ def _reports(draft: Path, record: RunRecord, digest: str, seals: Seals, said: Ca
         pdf = render_pdf(record, language, whole, digest)
         (folder / f"report.{language}.pdf").write_bytes(_signed(pdf, seals))
 
-    _side_by_side(partial(write, "zh"), partial(write, "en"))
+    _in_copies(partial(write, "zh"), partial(write, "en"))
     (folder / "feedback.xlsx").write_bytes(feedback.workbook(record))
     (folder / "feedback.csv").write_bytes(feedback.table(record))
 
 
-def _side_by_side(here: Callable[[], None], aside: Callable[[], None]) -> None:
-    """Both, the second in a copy of this process: laying out pages takes seconds, and there are two cores. What the
-    copy did not bring to its end is done here, and raises here. Threads do not survive a copy: then one by one.
+def _in_copies(*parts: Callable[[], None]) -> None:
+    """Each in a copy of this process: laying out pages takes seconds, and there are two cores; and like opening
+    everything once more it takes hundreds of megabytes, which the orchestrator shall not keep. What a copy did not
+    bring to its end is done here, and raises here. Threads do not survive a copy: then one by one.
     """
-    copy = os.fork() if threading.active_count() == 1 else None
+    copies = [_copy(part) if threading.active_count() == 1 else None for part in parts]
+    ends = [copy is not None and os.waitpid(copy, 0)[1] == 0 for copy in copies]
+    for part, done in zip(parts, ends, strict=True):
+        if not done:
+            part()
+
+
+def _copy(part: Callable[[], None]) -> int | None:
+    """Its process id; None: there is no room for one."""
+    try:
+        copy = os.fork()
+    except OSError:
+        return None
     if copy == 0:
         with suppress(BaseException):
-            aside()
+            part()
             os._exit(0)
         os._exit(1)
-    try:
-        here()
-    finally:
-        done = copy is not None and os.waitpid(copy, 0)[1] == 0
-    if not done:
-        aside()
+    return copy
 
 
 def _signed(pdf: bytes, seals: Seals) -> bytes:
