@@ -98,8 +98,8 @@ def _versions() -> Iterator[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks", allow_abbrev=False)
     parser.add_argument(
-        "parts", metavar="PART", nargs="*", choices=list(PARTS), default=list(PARTS), help=", ".join(PARTS)
+        "parts", metavar="PART", nargs="*", choices=(*PARTS, "all"), default="all", help=", ".join(PARTS)
     )
     parser.add_argument("--into", metavar="FILE", type=Path, help="a page with a line <!-- figures -->")
     given = parser.parse_args()
-    sys.exit(main(given.parts, given.into))
+    sys.exit(main(PARTS if "all" in given.parts else given.parts, given.into))
