@@ -21,6 +21,7 @@ _GARBAGE = 20_000  # objects, our choice: what is loaded stays, and looking thro
 def main() -> None:
     """Entry point of `drillctl`."""
     gc.set_threshold(_GARBAGE)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # what is installed beside us changes no validation
     from orchestrator.cli.app import app  # noqa: PLC0415 - a wrong file among the imports is an error like any other
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

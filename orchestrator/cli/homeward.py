@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from orchestrator.errors import Refused
 from orchestrator.journal import CLOSED, RunState, SqliteJournal
-from orchestrator.judge import unproved
-from orchestrator.loader.drill import load_drill
-from orchestrator.loader.site import LoadedSite
 from orchestrator.model.plan import Plan
 from orchestrator.wiring.places import Places
+
+if TYPE_CHECKING:
+    from orchestrator.loader.site import LoadedSite
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class WayHome:
     state: Literal["open", "partly", "home"]
 
 
-def plan_home(places: Places, site: LoadedSite, run: str, today: date) -> Plan:
+def plan_home(places: Places, site: "LoadedSite", run: str, today: date) -> Plan:
     """The plan that brings home what an incident has moved. Refused by name where there is none."""
+    from orchestrator.loader.drill import load_drill  # noqa: PLC0415 - as below
     from orchestrator.planner.failback import Past, make_failback  # noqa: PLC0415 - `status` has no need of it
 
     journal = places.journal(site.topology.site.name)
@@ -37,7 +38,7 @@ def plan_home(places: Places, site: LoadedSite, run: str, today: date) -> Plan:
     return make_failback(site.topology, site.digest, drill, past, today)
 
 
-def refuse_second(places: Places, site: LoadedSite, plan: Plan) -> None:
+def refuse_second(places: Places, site: "LoadedSite", plan: Plan) -> None:
     """Asked again when it begins: another failback of the same run may have come first."""
     if plan.fails_back is None:
         return
@@ -78,6 +79,8 @@ def _way_home(journal: SqliteJournal, state: RunState) -> WayHome | None:
         return WayHome(state.run, "open")
     if not any(event.step in state.plan.touching for event in events):
         return None
+    from orchestrator.judge import unproved  # noqa: PLC0415 - few runs have a way home
+
     return WayHome(state.run, "partly" if unproved(state.plan, events) else "home")
 
 

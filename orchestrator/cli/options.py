@@ -2,21 +2,22 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.errors import DefinitionError
-from orchestrator.loader.drill import load_drill
-from orchestrator.loader.site import LoadedSite
 from orchestrator.model.announcement import Announced
 from orchestrator.model.disaster import Disaster
 from orchestrator.model.drill import Mode, Response
 from orchestrator.model.plan import Plan
-from orchestrator.planner import Request, make_plan
 from orchestrator.wiring.places import Places
+
+if TYPE_CHECKING:
+    from orchestrator.loader.site import LoadedSite
+    from orchestrator.planner import Request
 
 Site = Annotated[
     Path, typer.Option("--site", help="The site: its folder, or its name under inventory/.", show_default=True)
@@ -79,7 +80,7 @@ def settings_of(texts: list[str] | None) -> dict[str, str]:
 
 def planned(  # noqa: PLR0913, PLR0917 - one option each
     places: Places,
-    site: LoadedSite,
+    site: "LoadedSite",
     drill: str,
     mode: Mode,
     settings: list[str] | None,
@@ -88,18 +89,23 @@ def planned(  # noqa: PLR0913, PLR0917 - one option each
     announced: Announced | None = None,
 ) -> Plan:
     """The plan that the command line asks for."""
+    from orchestrator.loader.drill import load_drill  # noqa: PLC0415 - `status` makes no plan
+    from orchestrator.planner import make_plan  # noqa: PLC0415
+
     request = asked_for(site, mode, settings, response, down, announced)
     return make_plan(site.topology, site.digest, load_drill(places.drills, drill), request)
 
 
 def asked_for(
-    site: LoadedSite,
+    site: "LoadedSite",
     mode: Mode,
     settings: list[str] | None,
     response: Response | None,
     down: list[str] | None,
     announced: Announced | None = None,
-) -> Request:
+) -> "Request":
     """What the command line asks for, today in the site's time."""
+    from orchestrator.planner import Request  # noqa: PLC0415 - `status` makes no plan
+
     today = datetime.fromtimestamp(SystemClock().now(), ZoneInfo(site.topology.site.timezone)).date()
     return Request(mode, today, settings_of(settings), response, tuple(down or ()), announced)

@@ -27,7 +27,7 @@ EPOCHS_AHEAD = 1000
 class Line(BaseModel):
     """One event as it stands in the copy."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     epoch: int
     event: Event
@@ -36,7 +36,7 @@ class Line(BaseModel):
 class Opening(BaseModel):
     """What the journal knows of a run besides its events. `folder`: as the first controller named it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     run: str
     plan: Plan

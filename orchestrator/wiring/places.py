@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.adapters.clock import SystemClock
 from orchestrator.adapters.lever import LeverFile
-from orchestrator.adapters.secrets import NO_MASK, Mask
 from orchestrator.errors import DefinitionError, DrillctlError, NeedsPerson, Refused
 from orchestrator.journal import Mirror, Room, RunState, SqliteJournal
 from orchestrator.loader.document import read
-from orchestrator.loader.site import SIGNERS, LoadedSite, load_site
 from orchestrator.model.approval import Permit
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a verb that needs no site, no plan and no twin waits for none of them
     from orchestrator.adapters.plan_file import PlanFile
+    from orchestrator.adapters.secrets import Mask
+    from orchestrator.loader.site import LoadedSite
     from orchestrator.twin import Twin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,8 +51,10 @@ class Places:
             )
         return folder.resolve()
 
-    def site(self, name: Path) -> LoadedSite:
+    def site(self, name: Path) -> "LoadedSite":
         """The site as it stands there now."""
+        from orchestrator.loader.site import load_site  # noqa: PLC0415 - see above
+
         return load_site(self.site_folder(name))
 
     def site_name(self, name: Path) -> str:
@@ -75,10 +77,11 @@ class Places:
     def state(self, site: str) -> Path:
         return Path(os.environ.get("DRILLCTL_STATE") or Path.cwd() / ".drillctl" / site)
 
-    def journal(self, site: str, mask: Mask = NO_MASK) -> SqliteJournal:
+    def journal(self, site: str, mask: "Mask | None" = None) -> SqliteJournal:
         """What `mask` takes out comes into no event. What does is in the second room, where there is one."""
         path, room = self.state(site) / "journal.db", self.second_room(site)
-        return SqliteJournal(path, SystemClock(), mask.data, Mirror(room, path) if room else None)
+        hidden = mask.data if mask is not None else lambda data: data
+        return SqliteJournal(path, SystemClock(), hidden, Mirror(room, path) if room else None)
 
     def second_room(self, site: str) -> Room | None:
         """The folder that is mounted from the second room (or is carried there). None: there is none."""
@@ -87,9 +90,10 @@ class Places:
             raise DefinitionError(f"DRILLCTL_SECOND_ROOM: expected an absolute path, found {home!r}")
         return Room(Path(home), site) if home else None
 
-    def plans(self, site: LoadedSite) -> "PlanFile":
+    def plans(self, site: "LoadedSite") -> "PlanFile":
         """Plans on file, with what was signed about them by those who may sign now."""
-        from orchestrator.adapters.plan_file import PlanFile  # noqa: PLC0415 - only few verbs wait for it
+        from orchestrator.adapters.plan_file import PlanFile  # noqa: PLC0415 - see above
+        from orchestrator.loader.site import SIGNERS  # noqa: PLC0415
 
         return PlanFile(self.state(site.topology.site.name) / "plans", site.folder / SIGNERS)
 
@@ -138,7 +142,7 @@ class Place:
         """
         if self.on_site:
             return None
-        from orchestrator.twin import Twin  # noqa: PLC0415 - only few verbs wait for it
+        from orchestrator.twin import Twin  # noqa: PLC0415 - see above
 
         found = next((twin for twin in Twin.all() if (twin.name, twin.pid) == (self.twin, self.pid)), None)
         if found is None and self._process_lives():
@@ -165,8 +169,10 @@ class Place:
         return f"twin {self.twin} {self.pid}"
 
 
-def copy_of(state: RunState) -> LoadedSite:
+def copy_of(state: RunState) -> "LoadedSite":
     """The inventory as it was when the run began. NeedsPerson: the run's own copy is not that any more."""
+    from orchestrator.loader.site import load_site  # noqa: PLC0415 - see above
+
     folder = Path(state.place.get("inventory") or state.folder / COPY)
     try:
         found = load_site(folder)

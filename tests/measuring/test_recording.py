@@ -29,6 +29,16 @@ def test_everything_recorded_is_read_back_the_same(tmp_path: Path) -> None:
     assert (list(found.samples), list(found.routes), list(found.stamps)) == ([SAMPLE], [ROUTE], [STAMP])
 
 
+def test_what_samples_say_again_and_again_is_kept_once(tmp_path: Path) -> None:
+    """A run of hundreds of gateways has hundreds of thousands of them."""
+    written(tmp_path)
+    first, second = read_observations(written(tmp_path)).samples
+    assert first == second == SAMPLE
+    assert first.endpoints is second.endpoints
+    assert first.session is second.session
+    assert first.model_fields_set is second.model_fields_set
+
+
 def test_a_line_cut_off_by_a_crash_is_left_out_and_the_others_are_kept(tmp_path: Path) -> None:
     path = written(tmp_path)
     path.write_bytes(path.read_bytes()[:-9])
