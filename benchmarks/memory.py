@@ -64,17 +64,23 @@ class Memory:
             self.peaks.engine = max(self.peaks.engine, pss_mib(self._engine))
 
     def _look_beside(self) -> None:
-        rest_s = _EVERY_S
-        while not self._end.wait(rest_s):
+        while not self._end.wait(_EVERY_S):
             began = time.monotonic()
             sums: dict[str, float] = defaultdict(float)
             counts: dict[str, int] = defaultdict(int)
-            for pid in self._beside():
+            pids = self._beside()
+            self._rest_after(began)
+            for pid in pids:
+                began = time.monotonic()
                 kind = _kind(pid)
                 sums[kind] += pss_mib(pid)
                 counts[kind] += 1
+                self._rest_after(began)
             self.peaks.see(sums, counts)
-            rest_s = max(_EVERY_S, _REST * (time.monotonic() - began))
+
+    def _rest_after(self, began: float) -> None:
+        """After each look, so that none of them is felt; not after all of them."""
+        self._end.wait(_REST * (time.monotonic() - began))
 
     def _beside(self) -> list[int]:
         """What the engine has started. Hundreds of processes of the twin are looked at once and never again."""

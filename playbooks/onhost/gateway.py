@@ -358,6 +358,7 @@ def move(job: Job, before: bytes, wanted: bytes) -> Tuple[str, str]:
     if job.request.get("check"):
         return "would_change", _announcement(job)
     way_out = prepare(job)
+    keep(job, before, wanted)
     try:
         take_out(job, way_out)
         write(job, before, wanted)
@@ -440,12 +441,20 @@ def take_out(job: Job, way_out: fence.Fence) -> None:
     job.result.setdefault("waited_s", round(way_out.waited_s, 3))
 
 
-def write(job: Job, before: bytes, wanted: bytes) -> None:
+def keep(job: Job, before: bytes, wanted: bytes) -> None:
+    """What must be on disk before the file is written, while the gateway is still up. A full disk is seen here."""
     if wanted == before:
         return
     may = permit_of(job)
     may.keep_original(host_files.sha256(before), before)
     may.note_written(host_files.sha256(wanted))
+
+
+def write(job: Job, before: bytes, wanted: bytes) -> None:
+    if wanted == before:
+        return
+    keep(job, before, wanted)
+    may = permit_of(job)
     may.require("writing")
     may.touched = True
     host_files.replace(job.config["path"], wanted, before)

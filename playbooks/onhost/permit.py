@@ -364,7 +364,9 @@ class Permit:
 
     def note_written(self, sha256: str) -> None:
         """Noted before it is written: an attempt that is cut off in between must still know its own file."""
-        write_json(_written_file(self._request), {"digests": [*written(self._request), sha256]})
+        known = written(self._request)
+        if sha256 not in known:
+            write_json(_written_file(self._request), {"digests": [*known, sha256]})
 
     def note_way_out(self, noted: Dict[str, Any]) -> None:
         """How far the target's stop has come: a request that takes over need not guess."""

@@ -12,6 +12,7 @@ import array
 import asyncio
 import codecs
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -36,6 +37,7 @@ def load(encodings: Iterable[str]) -> None:
     Call it before the process that becomes nursery is forked; `encodings`: of the vendors' files and logs.
     """
     onhost("vendor_certificate")
+    importlib.import_module("xml.parsers.expat")  # vendor_file asks for it when it reads XML
     for name in ("ascii", "utf-8", *encodings):
         codecs.lookup(name)
     gc.freeze()  # what is shared with the nurseries stays shared
