@@ -5,6 +5,7 @@ first step of restoration. The playbook would hang for its whole deadline.
 """
 
 import argparse
+import signal
 import statistics
 import tempfile
 from datetime import datetime
@@ -69,4 +70,5 @@ if __name__ == "__main__":
     parser.add_argument("times", metavar="TIMES", type=int, nargs="?", default=3)
     parser.add_argument("--json", metavar="FILE", type=Path, help="where the rows go")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever is told to end takes its twin down
     main(given.times, given.json)

@@ -32,6 +32,7 @@ from orchestrator.twin.tokens import Tokens
 
 _UP_WITHIN_S = 60  # our choice: hundreds of hosts on two cores
 _LOOK_EVERY_S = 0.02
+_ASKED_AT_ONCE = 8  # our choice: who asks hundreds of hosts again and again keeps the processors from starting them
 _LONGEST_REQUEST = 1 << 20
 
 Operation = Callable[[dict[str, Any]], Any]
@@ -79,9 +80,10 @@ def _truth(lines: LineTruth, exchange: Exchange, faults: Faults, surprises: Surp
 
 async def _bring_up(machine: Machine, gateways: Gateways) -> None:
     """Gateways start when there is a way to the fronts, while routers still settle the ways across links."""
+    few = asyncio.Semaphore(_ASKED_AT_ONCE)
     async with asyncio.TaskGroup() as group:
         for spec in machine.specs.values():
-            group.create_task(_answers(spec))
+            group.create_task(_answers(spec, few))
         await _until(lambda: all(up >= bird.sessions for up, bird in _bfd_by_bird(machine)))
         group.create_task(gateways.start_enabled())
         await _until(lambda: all(not waiting(bird.control) for bird in machine.birds.values()))
@@ -103,18 +105,21 @@ def _bfd(machine: Machine) -> dict[str, int]:
     return {"expected": sum(bird.sessions for _, bird in found), "up": sum(up for up, _ in found)}
 
 
-async def _answers(spec: HostSpec) -> None:
+async def _answers(spec: HostSpec, few: asyncio.Semaphore) -> None:
     """Sshd on the host greets."""
-    while True:
-        try:
-            reader, writer = await asyncio.open_connection(spec.address, spec.port)
-        except OSError:
+    async with few:
+        while not await _greets(spec):  # noqa: ASYNC110 (sshd tells nobody: it has to be asked)
             await asyncio.sleep(_LOOK_EVERY_S)
-            continue
+
+
+async def _greets(spec: HostSpec) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection(spec.address, spec.port)
         greeting = await reader.readline()
-        writer.close()
-        if greeting.startswith(b"SSH-2.0"):
-            return
+    except OSError:
+        return False
+    writer.close()
+    return greeting.startswith(b"SSH-2.0")
 
 
 class _Desk:
