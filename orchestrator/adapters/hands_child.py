@@ -26,10 +26,11 @@ BEGUN, MARK = b"DRILLCTL-BEGUN\n", b"DRILLCTL-RESULT "  # of playbooks/onhost_pr
 _MOST_SAID = 4000  # bytes of what went wrong; our choice
 _LOOK_S = 0.1  # our choice: how soon a stop is seen
 _ROOM_S, _SMOOTH = 0.002, 0.2  # our choice: how often it is asked whether there is room, and what one look counts
+_PATIENCE = 1.5  # our choice: who has begun nothing for so many times what others took waits for its host
 _SILENT_S, _SILENT_TIMES = 1.0, 3  # our choice: it has not begun for so long, and for so many times what others took
 
 
-class _Host(NamedTuple):
+class Host(NamedTuple):
     """One connection. Its output goes to files: a connection that is kept for later would hold on to a pipe."""
 
     name: str
@@ -47,13 +48,13 @@ def main(folder: Path, deadline_s: float) -> int:
     end = time.monotonic() + deadline_s
     ask = json.loads((folder / "hands.json").read_text(encoding="utf-8"))
     look = select.poll()
-    hosts: dict[int, _Host] = {}
+    hosts: dict[int, Host] = {}
     waiting = ask["hosts"][::-1]
-    pace = _Pace()
+    pace, beginnings = _Pace(), Beginnings()
     silence = _Silence() if ask["leave_silent"] else None
     status = "done"
     while (hosts or waiting) and status == "done":
-        while waiting and pace.lets_begin(len(hosts)):
+        while waiting and pace.lets_begin(beginnings.at_work(hosts.values())):
             host = _begun(folder, waiting.pop())
             handle = os.pidfd_open(host.process.pid)
             hosts[handle] = host
@@ -109,28 +110,50 @@ class _Silence:
         self._longest_s = 0.0
         self._begun: set[str] = set()
 
-    def heard(self, host: _Host) -> None:
+    def heard(self, host: Host) -> None:
         """It is done; what it took is more than what it took to begin."""
         self._begun.add(host.name)
         self._longest_s = max(self._longest_s, time.monotonic() - host.began)
 
-    def is_all_that_is_left(self, hosts: Collection[_Host], now: float) -> bool:
+    def is_all_that_is_left(self, hosts: Collection[Host], now: float) -> bool:
         """Without one that has answered there is nothing that these could be held against."""
         if not self._begun or not hosts:
             return False
         least_s = max(_SILENT_S, _SILENT_TIMES * self._longest_s)
-        return all(now - host.began > least_s and not os.fstat(host.said.fileno()).st_size for host in hosts)
+        return all(now - host.began > least_s and not _has_begun(host) for host in hosts)
 
 
-def _begun(folder: Path, item: dict[str, Any]) -> _Host:
+class Beginnings:
+    """How many are at work here: who waits for a lost host takes nobody's place."""
+
+    def __init__(self) -> None:
+        self._longest_s = 0.0
+        self._begun: set[str] = set()
+
+    def at_work(self, hosts: Collection[Host]) -> int:
+        """All but those on which nothing has begun for longer than others took to begin."""
+        now = time.monotonic()
+        for host in hosts:
+            if host.name not in self._begun and _has_begun(host):
+                self._begun.add(host.name)
+                self._longest_s = max(self._longest_s, now - host.began)
+        patience_s = _PATIENCE * self._longest_s if self._begun else float("inf")
+        return sum(host.name in self._begun or now - host.began <= patience_s for host in hosts)
+
+
+def _has_begun(host: Host) -> bool:
+    return os.fstat(host.said.fileno()).st_size > 0
+
+
+def _begun(folder: Path, item: dict[str, Any]) -> Host:
     said, wrong = ((folder / f"{item['host']}.{name}").open("w+b") for name in ("out", "err"))
     with (folder / f"{item['host']}.in").open("rb") as program:
         process = subprocess.Popen(item["words"], stdin=program, stdout=said, stderr=wrong)
     now = time.monotonic()
-    return _Host(item["host"], now, now + item["deadline_s"], process, said, wrong)
+    return Host(item["host"], now, now + item["deadline_s"], process, said, wrong)
 
 
-def _tell(host: _Host, ended: str) -> None:
+def _tell(host: Host, ended: str) -> None:
     if ended != "exited":
         _end(host)
     host.process.wait()
@@ -159,7 +182,7 @@ def _answer(said: bytes) -> Any:
         return None
 
 
-def _end(host: _Host) -> None:
+def _end(host: Host) -> None:
     """Our end of it. What was begun on the host goes on there, within its own deadline."""
     host.process.kill()
     host.process.wait()

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from orchestrator.adapters.hands_child import Beginnings, Host
 from tests.support.sites import ROOT
 
 MANY = 40
@@ -96,3 +98,22 @@ def test_where_nobody_is_to_be_left_everybody_is_waited_for(tmp_path: Path) -> N
 def test_without_any_answer_nobody_is_left(tmp_path: Path) -> None:
     *lines, _ = _lines(_child(tmp_path, _IS_LOST, leave=True))
     assert {item["ended"] for item in lines} == {"exited"}
+
+
+def test_who_waits_for_a_lost_host_takes_nobodys_place(tmp_path: Path) -> None:
+    """A host that others have shown to be late is none that this machine is busy with."""
+    process = subprocess.Popen(["/bin/true"])
+    process.wait()
+    with ExitStack() as files:
+
+        def host(name: str, age_s: float) -> Host:
+            said, wrong = (
+                files.enter_context((tmp_path / f"{name}.{kind}").open("w+b", buffering=0)) for kind in ("out", "err")
+            )
+            return Host(name, time.monotonic() - age_s, time.monotonic() + 60, process, said, wrong)
+
+        beginnings, lost, well, young = Beginnings(), host("lost", 9), host("well", 2), host("young", 1)
+        assert beginnings.at_work([lost, well, young]) == 3  # nobody has begun: nobody is late
+        well.said.write(b"DRILLCTL-BEGUN\n")
+        assert beginnings.at_work([lost, well, young]) == 2
+        assert beginnings.at_work([lost, young]) == 1
