@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 BEGUN, MARK = b"DRILLCTL-BEGUN\n", b"DRILLCTL-RESULT "  # of playbooks/onhost_program.py, which there is no time to load
 _MOST_SAID = 4000  # bytes of what went wrong; our choice
-_LOOK_S = 0.1  # our choice: how soon a stop is seen
+_LOOK_S = 0.01  # our choice: how soon it is seen that it is told to stop, and that only lost hosts are left
 _ROOM_S, _SMOOTH = 0.002, 0.2  # our choice: how often it is asked whether there is room, and what one look counts
 _PATIENCE = 1.5  # our choice: who has begun nothing for so many times what others took waits for its host
 _SILENT_S, _SILENT_TIMES = 1.0, 3  # our choice: it has not begun for so long, and for so many times what others took
