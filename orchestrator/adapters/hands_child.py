@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, NamedTuple
 BEGUN, MARK = b"DRILLCTL-BEGUN\n", b"DRILLCTL-RESULT "  # of playbooks/onhost_program.py, which there is no time to load
 _MOST_SAID = 4000  # bytes of what went wrong; our choice
 _LOOK_S = 0.01  # our choice: how soon it is seen that it is told to stop, and that only lost hosts are left
-_ROOM_S, _SMOOTH = 0.002, 0.2  # our choice: how often it is asked whether there is room, and what one look counts
+_ROOM_S, _SMOOTH = 0.002, 0.1  # our choice: how often it is asked whether there is room, and what one look counts
 _PATIENCE = 1.5  # our choice: who has begun nothing for so many times what others took waits for its host
 _SILENT_S, _SILENT_TIMES = 1.0, 3  # our choice: it has not begun for so long, and for so many times what others took
 
@@ -86,14 +86,15 @@ class _Pace:
     """How many are begun: as many as keep the processors busy. Who waits for a far host keeps none busy."""
 
     def __init__(self) -> None:
-        self._most = (os.cpu_count() or 1) + 1  # one more or fewer at work: both slower, more: longer outages
+        self._least = os.cpu_count() or 1  # so many are always at work
+        self._most = self._least + 1  # that want a processor: more of them make outages longer, fewer leave it idle
         self._busy = 0.0  # smoothed: who has just paused for an answer will want its processor again
         self._load = os.open("/proc/loadavg", os.O_RDONLY)
 
     def lets_begin(self, at_work: int) -> bool:
         """As many as that are always at work, whatever else this machine is busy with."""
         self._busy += _SMOOTH * (self._running() - self._busy)
-        if at_work >= self._most and self._busy > self._most:
+        if at_work >= self._least and self._busy > self._most:
             return False
         self._busy += 1  # the one that is begun now
         return True

@@ -32,6 +32,7 @@ class Acts:
         self.waits = Waits(job.plan, job.topology, lambda: stop() or self.is_to_lift_first())
         self.waits.now = lambda: log.progress.now
         self.waits.before = lambda: log.progress.before
+        self.waits.left_behind = log.progress.left_behind
         self.waits.fault_on = lambda: log.progress.fault_on
         self.waits.lifted_at = lambda: log.progress.lifted_at
 

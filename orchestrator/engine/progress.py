@@ -212,6 +212,15 @@ class Progress:
         """Attempts whose end is not on record."""
         return [tried[-1] for tried in self.attempts.values() if tried[-1].results is None]
 
+    def left_behind(self) -> set[str]:
+        """Gateways whose hosts were silent when they were last to be switched."""
+        found: dict[str, bool] = {}
+        for tried in self.attempts.values():
+            for attempt in tried:
+                if attempt.step.verb is Verb.REPOINT and attempt.results is not None:
+                    found |= {name: bool(item.data.get("silent")) for name, item in attempt.results.items()}
+        return {name for name, is_silent in found.items() if is_silent}
+
     def is_lifting(self) -> bool:
         """Whether somebody was cut off while the fault was being lifted: what became of that, its settling tells."""
         return any(attempt.step.verb is Verb.LIFT for attempt in self.open())

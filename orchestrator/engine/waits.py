@@ -1,6 +1,6 @@
 """Waiting for measured conditions: every gateway up, routes as before, everything as before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from orchestrator.engine import expect
 from orchestrator.errors import StepFailed
@@ -14,6 +14,9 @@ from orchestrator.ports import Measurement, Observations, Snapshot, TargetResult
 _BY_THEMSELVES = ("own_failover", "own_return")  # what does not come by itself is then assisted
 _ANEW_S = 3600.0  # our choice: one wait of the sampler; a longer one is taken up anew
 _SETTLE_S = 10.0  # our choice: how long the sampler may take to have seen everything once
+_QUIET_S = (
+    5.0  # our choice: a host that was silent when it was to be switched, and for so long since, is not waited for
+)
 _LAST_LOOK_S = 5.0  # our choice: three samples take 1.5 s; one that was late is forgiven
 
 
@@ -25,6 +28,7 @@ class Waits:
         self.now: Callable[[], Plan] = lambda: plan  # as it is read now, which a promotion changes
         self.measurement: Measurement | None = None
         self.before: Callable[[], Snapshot] = lambda: Snapshot({}, {})
+        self.left_behind: Callable[[], Collection[str]] = tuple  # gateways whose hosts were silent in the switch
         self.fault_on: Callable[[], bool] = lambda: False
         self.lifted_at: Callable[[], float] = lambda: 0.0
 
@@ -62,25 +66,26 @@ class Waits:
         if not step.targets:
             return []
         arguments = step.targets[0].arguments
-        timeout_s = float(arguments.get("wait_s", step.deadline_s))
+        until, timeout_s = str(arguments["until"]), float(arguments.get("wait_s", step.deadline_s))
         named = [target.name for target in step.targets]
         condition = {
             "own_failover": self._all_up,
-            "settled": self._all_up,
+            "settled": self._all_but_lost_up,
             "routes_as_before": self._routes_back,
             "as_before": self._all_back,
             "own_return": self._all_back,
             "silent": lambda: not self._not_silent(),
             "kept_out": lambda: not self._not_kept_out(named),
-        }[arguments["until"]]
+        }[until]
         met = self._in_a_row(condition, timeout_s)
         if self._cut():
             return [TargetResult(target.name, Outcome.SKIPPED, "an abort was asked for") for target in step.targets]
-        if met or arguments["until"] in _BY_THEMSELVES:
+        if met and until == "settled" and (lost := self._lagging(until)):
+            reason = f"its host was silent in the switch and for {_QUIET_S:g} s since: it is not waited for"
+            return [TargetResult(name, Outcome.FAILED, reason) for name in lost]
+        if met or until in _BY_THEMSELVES:
             return [TargetResult(target.name, Outcome.SUCCEEDED) for target in step.targets]
-        lagging = (self._not_kept_out(named) if arguments["until"] == "kept_out" else []) or (
-            self._lagging(arguments["until"]) or named
-        )
+        lagging = (self._not_kept_out(named) if until == "kept_out" else []) or self._lagging(until) or named
         return [TargetResult(name, Outcome.FAILED, f"not reached within {timeout_s:g} s") for name in lagging]
 
     def answered(self, has_come: Callable[[], bool]) -> None:
@@ -149,6 +154,17 @@ class Waits:
         return all(
             expect.is_up(self._plan, self._topology, item, latest.get(item.gateway)) for item in self._expected_up()
         )
+
+    def _all_but_lost_up(self) -> bool:
+        """Who is lost keeps nobody from being verified."""
+        return set(self._lagging("settled")) <= self._lost()
+
+    def _lost(self) -> set[str]:
+        """Left behind by the switch, and nothing heard of them for longer than of others."""
+        heard, offset_s = self.latest(), self.before().clock_offset_s
+        at = {name: sample.at - offset_s.get(sample.host, 0.0) for name, sample in heard.items()}
+        newest = max(at.values(), default=0.0)
+        return {name for name in self.left_behind() if name not in at or newest - at[name] > _QUIET_S}
 
     def _all_back(self) -> bool:
         return all(self._is_back(item) for item in self._seen())

@@ -119,6 +119,8 @@ class SimWorld:
     samples: list[Sample] = field(default_factory=list)
     routes: list[RouteSample] = field(default_factory=list)
     unchecked: set[str] = field(default_factory=set)  # phases whose checks give no record
+    lost: set[str] = field(default_factory=set)  # hosts that are gone as soon as one of them is switched
+    last_words: dict[str, Sample] = field(default_factory=dict)  # of gateways on hosts that are gone
     works_by_itself: set[str] = field(default_factory=set)  # the host leaves it alone
     asked: dict[str, Expectations] = field(default_factory=dict)  # phase → what was to be seen
     heard: dict[str, Sample] | None = None  # the sampler is dead: the newest samples for ever
@@ -178,7 +180,14 @@ class SimWorld:
             state.front = next(live, None)
 
     def _is_down(self, host: str) -> bool:
-        return self.fault is not None and host in self.fault.hosts
+        return (self.fault is not None and host in self.fault.hosts) or any(
+            item.host == host for item in self.last_words.values()
+        )
+
+    def lose(self, host: str) -> None:
+        """Until the fault is lifted nobody hears of it."""
+        self.last_words |= {name: item for name, item in self.latest().items() if item.host == host}
+        self.fail_over()
 
     def _is_cut_off(self, host: str) -> bool:
         return self._is_down(host) or host in self.fenced
@@ -220,7 +229,7 @@ class SimWorld:
         if self.heard:
             return self.heard
         seen = (item.id for item in self.topology.scriptable_gateways if not self._is_down(item.host))
-        return {name: self._sample(name, self.gateways[name]) for name in seen}
+        return {**{name: self._sample(name, self.gateways[name]) for name in seen}, **self.last_words}
 
     def _host(self, gateway: str) -> str:
         return self.topology.gateway[gateway].host
@@ -433,6 +442,7 @@ class SimWorld:
         if self.fault is not None:
             self.effects.append(("lift", "fault"))
         self.fault = None
+        self.last_words.clear()
         self.contacts.touch("lifted")
 
     def _newest(self) -> None:
@@ -463,6 +473,9 @@ class SimWorld:
         return list(guard.results)
 
     def _one(self, guard: SimGuard, target: Target, call: str = "") -> TargetResult:
+        if guard.step.verb is Verb.REPOINT and self._host(target.name) in self.lost:
+            self.lose(self._host(target.name))
+            return TargetResult(target.name, Outcome.INDETERMINATE, "nothing has begun", {"silent": True})
         found = self._effect(guard.step, target.name, target.arguments, call)
         if (guard.step.verb.value, target.name) in self.timing_out:
             return TargetResult(target.name, Outcome.TIMED_OUT, "no answer")

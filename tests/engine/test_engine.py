@@ -25,6 +25,7 @@ from orchestrator.model.plan import Plan, Step, Verb
 from orchestrator.model.topology import Topology
 from orchestrator.model.verdict import ObjectiveState, Restoration, RunOutcome, Verdict
 from orchestrator.planner import Request, make_plan
+from orchestrator.planner.steps import SETTLE_S
 from orchestrator.ports import Journal, Listener, Measurement
 from tests.engine.sim import STEP_S, SimClock, SimWorld
 from tests.support.permits import permit_for
@@ -243,6 +244,32 @@ def test_restoration_after_an_abort_waits_as_long_as_any_other(stage: Stager) ->
     for name in ("routes-back", "settle-back"):
         began, ended = (epoch_s(event) for event in play.events if event.step == name)
         assert ended - began >= STEP_S * (GREENS_IN_A_ROW - 1), f"{name} waits for samples in a row"
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_host_that_was_lost_in_the_switch_keeps_nobody_from_being_verified(stage: Stager, comes_back: bool) -> None:
+    play = stage(response=Response.REPOINT)
+    host = play.topology.gateway["nq-trade-1"].host
+    play.world.lost, play.world.gateways["nq-trade-1"].stuck = {host}, True
+    lost = {item.gateway for item in play.plan.gateways if item.host == host}
+    since: list[float] = []
+
+    def thaw() -> None:
+        since.append(play.world.clock.at)
+        if comes_back and play.world.clock.at - since[0] > 3:
+            play.world.last_words.clear()
+            play.world.lost.clear()
+
+    play.world.before_act = lambda step: since.clear() if step.verb is Verb.REPOINT else None
+    play.world.while_waiting = thaw
+    play.play()
+    began, ended = (event for event in play.events if event.step == "settle")
+    took_s = epoch_s(ended) - epoch_s(began)
+    failed = {item["target"]: item["message"] for item in ended.data["results"] if item["outcome"] == "failed"}
+    assert lost >= set(failed)
+    assert "nq-trade-1" in failed
+    assert all(("not waited for" in text) != comes_back for text in failed.values())
+    assert (took_s > SETTLE_S) is comes_back, "who is there again may still come up"
 
 
 @dataclass

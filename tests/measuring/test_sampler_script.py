@@ -23,13 +23,13 @@ from tests.measuring.lab import ONHOST, Lab, eventually
 class Running:
     """A sampler process: what it printed, one line at a time."""
 
-    def __init__(self, request: dict[str, Any], before: str) -> None:
-        """`before` is run first, in a network namespace of its own."""
+    def __init__(self, request: dict[str, Any], before: str, *, alone: bool) -> None:
+        """`before` is run first, in a network namespace of its own. `alone`: in a session of its own, as by sshd."""
         program = sampler_program(ONHOST, request)
         pipe = subprocess.PIPE
         shell = ["unshare", "--net", "sh", "-c"] if before else ["sh", "-c"]
         command = before + sampler_command(sys.executable, program)
-        self.process = subprocess.Popen([*shell, command], stdin=pipe, stdout=pipe, bufsize=0)
+        self.process = subprocess.Popen([*shell, command], stdin=pipe, stdout=pipe, bufsize=0, start_new_session=alone)
         assert self.process.stdin is not None
         self.process.stdin.write(program)
         self.process.stdin.flush()
@@ -54,10 +54,10 @@ class Running:
 
 
 @contextmanager
-def sampler(lab: Lab, host: str, before: str = "", **changes: Any) -> Iterator[Running]:
+def sampler(lab: Lab, host: str, before: str = "", *, alone: bool = False, **changes: Any) -> Iterator[Running]:
     request = sampler_request(lab.topology, host, 100, None)
     assert request is not None
-    running = Running({**request, **changes}, before)
+    running = Running({**request, **changes}, before, alone=alone)
     try:
         yield running
     finally:
@@ -237,6 +237,17 @@ def test_the_kernels_answer_gives_the_gateway_and_an_error_gives_none(onhost: Mo
     error = (16 + len(route)).to_bytes(4, "little") + b"\x02\0\0\0" + bytes(8)
     assert onhost.parse_route(error + route) is None  # whatever stands behind an error
     assert onhost.parse_route(header + route[:-8] + bytes(8)) is None
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_it_gives_way_to_whoever_works_on_the_host(measured: Lab, alone: bool) -> None:
+    with sampler(measured, "gw-a1", alone=alone) as running:
+        running.until(of("nq-trade-1"))
+        pid = running.process.pid
+        assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + 10
+        shares = Path(f"/proc/{pid}/autogroup")
+        if shares.exists() and shares.read_text():
+            assert shares.read_text().endswith("nice 10\n") is alone, "no other session gives way with it"
 
 
 def test_it_ends_when_its_controller_closes_the_session(measured: Lab) -> None:

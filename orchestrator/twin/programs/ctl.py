@@ -109,16 +109,12 @@ def _ended(handle: int, number: int, wait_s: float) -> bool:
 
 
 def _launch(gateway: Settings) -> int:
-    """Fork twice, so that the gateway is nobody's child and keeps nothing of the caller's session."""
+    """The gateway is nobody's child as soon as this process has answered, and keeps nothing of the caller's session."""
     reader, writer = os.pipe()  # end of file means that the gateway's program runs
-    child = os.fork()
-    if child == 0:
+    if os.fork() == 0:
         os.setsid()
-        if os.fork() == 0:
-            _become(gateway, writer)
-        os._exit(0)
+        _become(gateway, writer)
     os.close(writer)
-    os.waitpid(child, 0)
     with os.fdopen(reader, encoding="utf-8") as pipe:
         trouble = pipe.read()
     if trouble:
