@@ -16,7 +16,7 @@ from orchestrator.model.event import Event, EventKind
 from tests.support.twins import until
 from tests.torture.twin import Stage
 
-DRILL = ("run", "single-centre-failure", "--set", "centre=futian", "--response", "repoint")
+DRILL = ("single-centre-failure", "--set", "centre=futian", "--response", "repoint")
 LIMIT_S = 2.0
 
 
@@ -40,7 +40,7 @@ def main(times: int, file: Path | None) -> None:
 
 def _abort(stage: Stage) -> float:
     known = set(stage.runs())
-    running = stage.drillctl(*DRILL)
+    running = stage.begin(DRILL)
     until(lambda: set(stage.runs()) - known, 60)
     run = (set(stage.runs()) - known).pop()
     host = "node0-trading-0"

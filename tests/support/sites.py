@@ -1,9 +1,12 @@
 """Sites of any size, made from a few choices: for property tests, and written to disk for twins."""
 
+import shutil
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -14,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = yaml.safe_load((ROOT / "inventory/catalogue/sscc.yml").read_text(encoding="utf-8"))
 PROFILES = yaml.safe_load((ROOT / "inventory/example/profiles.yml").read_text(encoding="utf-8"))
 CENTRES = ("futian", "southern")
+ZONE = ZoneInfo("Asia/Shanghai")
 SERVICES = {
     "trading": ("trading", "nq-trading"),
     "market-data-tcp": ("market", "nq-market"),
@@ -241,9 +245,7 @@ def write_site(folder: Path, spec: SiteSpec) -> Path:
     """Write the site as a folder under `folder`/inventory, with the catalogue beside it; returns the site's folder."""
     site = folder / "inventory" / "generated"
     site.mkdir(parents=True)
-    catalogue = folder / "inventory" / "catalogue"
-    catalogue.mkdir()
-    (catalogue / "sscc.yml").write_bytes((ROOT / "inventory/catalogue/sscc.yml").read_bytes())
+    shutil.copytree(ROOT / "inventory/catalogue", folder / "inventory/catalogue")
     data = site_data(spec)
     hosts = {
         "all": {
@@ -269,3 +271,20 @@ def write_site(folder: Path, spec: SiteSpec) -> Path:
     for name, document in documents.items():
         (site / name).write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return site
+
+
+def write_calendar(site: Path, *, begins: timedelta, ends: timedelta) -> None:
+    """Today and tomorrow are no trading days, and one window is open from then to then."""
+    now = datetime.now(ZONE).replace(tzinfo=None, second=0, microsecond=0)
+    days = [{"day": (now + timedelta(days=n)).date(), "state": "closed", "source": "the test"} for n in (-1, 0, 1)]
+    window = {
+        "id": "now",
+        "title": {"zh": "测试窗口", "en": "Window of the test"},
+        "kind": "confirmed",
+        "number": "测试2026-1",
+        "source": "the test",
+        "begins": now + begins,
+        "ends": now + ends,
+        "latest_return": now + ends - timedelta(minutes=5),
+    }
+    (site / "calendar.yml").write_text(yaml.safe_dump({"days": days, "windows": [window]}), encoding="utf-8")

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ from orchestrator.journal import chain_is_valid
 from orchestrator.loader.site import load_site
 from orchestrator.model.event import Event, EventKind
 from orchestrator.twin import Twin
-from tests.support.sites import ROOT, SiteSpec, write_site
+from tests.support.signers import Signers
+from tests.support.sites import EVERYBODY, ROOT, SiteSpec, write_calendar, write_site
 from tests.support.twins import Shell
 
 RELEASE_S = 6.0  # of the simulated fronts: short for a short run, long enough for a busy machine
@@ -42,6 +45,7 @@ SCENES = (
     ("single-carrier-failure", "--set", "carrier=alpha"),
     ("gateway-host-failure", "--set", "host=node0-trading-0"),
 )
+_OPERATOR, _APPROVER = str(EVERYBODY["id"]), "chen"
 _CHANGING = ("repoint", "restore", "restart", "take_over", "give_back", "unfence")
 
 
@@ -94,7 +98,7 @@ class Night:
 
     def _begin(self) -> None:
         known = set(self.stage.runs())
-        self.process = self.stage.drillctl("run", *self.scene)
+        self.process = self.stage.begin(self.scene)
         self._until(lambda: set(self.stage.runs()) - known, "the run is opened")
         self.run = (set(self.stage.runs()) - known).pop()
 
@@ -360,6 +364,9 @@ class Stage:
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
         self.site = _quick_site(scratch)
+        self._signers = Signers.made(scratch / "keys", _OPERATOR, _APPROVER)
+        shutil.copy(self._signers.allowed, self.site)
+        self._plans: dict[tuple[str, ...], str] = {}
         self.twin = Twin.up(load_site(self.site), f"torture-{os.getpid()}", 900)
         self.hosts = sorted(self.twin.status()["hosts"])
         self._gateway_hosts = [host for host in self.hosts if not host.startswith("edge")]
@@ -373,6 +380,32 @@ class Stage:
         for pid in self.marked():
             _signal(pid, signal.SIGKILL)
         self.twin.down()
+
+    def begin(self, scene: tuple[str, ...]) -> subprocess.Popen[str]:
+        """Run a drill that somebody else has approved."""
+        if scene not in self._plans:
+            said = self._say("plan", *scene, "--mode", "drill", "--save", "--by", _OPERATOR)
+            self._plans[scene] = plan = said.split("on file as ")[1].split(";")[0]
+            self._say("approve", plan, "--by", _APPROVER, *self._key(_APPROVER), "--window", "now", "--days", "2")
+        return self.drillctl("run", self._plans[scene], "--by", _OPERATOR, *self._key(_OPERATOR))
+
+    def _key(self, person: str) -> tuple[str, str]:
+        return "--key", str(self._signers.key(person))
+
+    def _say(self, *words: str) -> str:
+        """What contacts nothing."""
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestrator", *words, "--site", str(self.site)],
+            cwd=ROOT,
+            env={**os.environ, **self._environment(), "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=STEP_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def drillctl(self, *words: str) -> subprocess.Popen[str]:
         """Inside the twin, as a process whose id is the orchestrator's own."""
@@ -563,6 +596,10 @@ def _quick_site(scratch: Path) -> Path:
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     data["site"]["session_timeout_s"] = RELEASE_S
     path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    approver = {**EVERYBODY, "id": _APPROVER, "roles": ["approver"]}
+    people = {"people": [EVERYBODY, approver]}
+    (site / "people.yml").write_text(yaml.safe_dump(people, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    write_calendar(site, begins=-timedelta(hours=1), ends=timedelta(hours=23))
     return site
 
 

@@ -4,12 +4,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
 from orchestrator.loader.site import load_site
 from orchestrator.model.approval import Statement
@@ -18,30 +16,12 @@ from orchestrator.model.verdict import Integrity, Restoration, RunOutcome
 from orchestrator.twin import Twin
 from tests.support.command import Said, drillctl
 from tests.support.signers import Signers
-from tests.support.sites import ROOT
+from tests.support.sites import ROOT, write_calendar
 
 pytestmark = pytest.mark.twin
 
 DRILL = ("single-centre-failure", "--set", "centre=futian", "--response", "repoint")
 INSIDE = (f"{ROOT}/.venv/bin/python", "-m", "orchestrator")
-ZONE = ZoneInfo("Asia/Shanghai")
-
-
-def write_calendar(site: Path, *, begins: timedelta, ends: timedelta) -> None:
-    """Today and tomorrow are no trading days, and one window is open from then to then."""
-    now = datetime.now(ZONE).replace(tzinfo=None, second=0, microsecond=0)
-    days = [{"day": (now + timedelta(days=n)).date(), "state": "closed", "source": "the test"} for n in (-1, 0, 1)]
-    window = {
-        "id": "now",
-        "title": {"zh": "测试窗口", "en": "Window of the test"},
-        "kind": "confirmed",
-        "number": "测试2026-1",
-        "source": "the test",
-        "begins": now + begins,
-        "ends": now + ends,
-        "latest_return": now + ends - timedelta(minutes=5),
-    }
-    (site / "calendar.yml").write_text(yaml.safe_dump({"days": days, "windows": [window]}), encoding="utf-8")
 
 
 @dataclass

@@ -21,9 +21,8 @@ from orchestrator.twin import Twin
 from tests.support.command import Running
 from tests.support.real_site import BASTION, BASTION_PORT, BY_ROOT_PORT, RealSite
 from tests.support.signers import Signers
-from tests.support.sites import ROOT
+from tests.support.sites import ROOT, ZONE, write_calendar
 from tests.support.twins import own_root, until
-from tests.twin.test_approved_run import ZONE, write_calendar
 
 pytestmark = pytest.mark.twin
 
